@@ -1,0 +1,3 @@
+//! A person or a server on Layer Minus.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! A Layer Minus node with clients.
+
+fn main() {}

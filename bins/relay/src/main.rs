@@ -1,0 +1,3 @@
+//! A Layer Minus node without clients.
+
+fn main() {}

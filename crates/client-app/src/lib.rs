@@ -1,0 +1,1 @@
+//! The shell of a client: home folder, contacts, transfers, commands.

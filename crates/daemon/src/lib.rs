@@ -1,0 +1,1 @@
+//! The shell of a node process: configuration, keys, timers, admin address, shutdown.

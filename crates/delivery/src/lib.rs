@@ -1,0 +1,1 @@
+//! Mailboxes, consumers, cursors and the Server-Sent Events codec.

@@ -1,0 +1,3 @@
+//! A local network of real processes that tells what it does.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The sockets of a node and of a client: HTTP in, HTTP out.

@@ -1,0 +1,1 @@
+//! Double-entry ledger in picodollars: accounts, transfers, reservations.

@@ -1,0 +1,1 @@
+//! Cards, records, frames, commands, acceptances, receipts: what is said inside the layers.

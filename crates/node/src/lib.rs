@@ -1,0 +1,1 @@
+//! What a node decides: events and time in, durable changes and effects out.

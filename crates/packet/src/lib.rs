@@ -1,0 +1,1 @@
+//! Bounded, allocation-free reader of OpenPGP packet framing: bytes to recipient.

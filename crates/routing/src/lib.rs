@@ -1,0 +1,1 @@
+//! The table of nodes and the one rule that moves every packet.

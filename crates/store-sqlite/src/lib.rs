@@ -1,0 +1,1 @@
+//! The durable store of a node: SQLite with group commit.
