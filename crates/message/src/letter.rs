@@ -1,0 +1,181 @@
+//! Letters: what people write to each other, inside a message that only the recipient opens.
+//!
+//! The literal holds: head length (`u32`, big-endian), JSON head, body, zero fill. The head's `claims`
+//! are the exact text that is signed, and include the recipient and the digest of the body.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use layer_minus_wallet::Address;
+use rand::{CryptoRng, RngCore};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    card::{FullCard, check_network},
+    error::MessageError,
+    frame::{split_head, take_body},
+    limits::{LETTER_HEAD_BYTES_MAX, PARTS_MAX, PROTOCOL_VERSION},
+    signed::{Proof, Purpose, Signer},
+    text,
+};
+
+/// Which piece of a larger content this is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// From 0.
+    pub index: u32,
+    /// How many there are.
+    pub count: u32,
+    /// Where this one begins in the whole, bytes.
+    #[serde(with = "text::decimal")]
+    pub offset: u64,
+    /// Size of the whole, bytes.
+    #[serde(with = "text::decimal")]
+    pub total_bytes: u64,
+    /// SHA-256 of the whole.
+    #[serde(with = "text::hex_array")]
+    pub digest: [u8; 32],
+}
+
+/// What a letter is, and what the sender signs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claims {
+    /// Protocol version.
+    pub version: u16,
+    /// The network it is for.
+    pub network: String,
+    /// The sender's wallet.
+    pub from: Address,
+    /// The recipient's wallet.
+    pub to: Address,
+    /// Random; every part of one content has the same. People see each id once.
+    #[serde(with = "text::hex_array")]
+    pub id: [u8; 16],
+    /// Unix seconds.
+    #[serde(with = "text::decimal")]
+    pub sent_at: u64,
+    /// A media type. `text/plain` is shown; `application/vnd.layer-minus.*` is the protocol's own.
+    pub content_type: String,
+    /// A file name without folders, if it is a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The letter that this one answers.
+    #[serde(default, with = "text::hex_array_opt", skip_serializing_if = "Option::is_none")]
+    pub in_reply_to: Option<[u8; 16]>,
+    /// Which piece this is.
+    pub part: Part,
+    /// SHA-256 of this piece.
+    #[serde(with = "text::hex_array")]
+    pub body_digest: [u8; 32],
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Head {
+    claims: String,
+    proof: Proof,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    card: Option<FullCard>,
+    body_bytes: u32,
+}
+
+/// A checked letter, or one about to be sealed.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    /// What it is.
+    pub claims: Claims,
+    /// The sender's card, so that a stranger can be answered.
+    pub card: Option<FullCard>,
+    /// This piece.
+    pub body: Bytes,
+}
+
+/// SHA-256, as letters and acceptances name content.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut digest = [0; 32];
+    digest.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref());
+    digest
+}
+
+impl Letter {
+    /// Signs the letter and writes the bytes before the body; the body and zero fill follow.
+    pub fn sign(
+        &self,
+        signer: Signer<'_>,
+        now: u64,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Result<Bytes, MessageError> {
+        let claims =
+            serde_json::to_string(&self.claims).map_err(|e| MessageError::json("letter", &e))?;
+        let proof = Proof::sign(
+            signer,
+            &self.claims.network,
+            Purpose::Letter,
+            self.claims.to,
+            claims.as_bytes(),
+            now,
+            rng,
+        )?;
+        let head = Head {
+            claims,
+            proof,
+            card: self.card.clone(),
+            body_bytes: u32::try_from(self.body.len()).unwrap_or(u32::MAX),
+        };
+        let json = serde_json::to_vec(&head).map_err(|e| MessageError::json("letter", &e))?;
+        if json.len() > LETTER_HEAD_BYTES_MAX {
+            return Err(MessageError::TooLarge {
+                what: "letter head",
+                have: json.len(),
+                max: LETTER_HEAD_BYTES_MAX,
+            });
+        }
+        let mut bytes = BytesMut::with_capacity(4 + json.len());
+        bytes.put_u32(u32::try_from(json.len()).unwrap_or(u32::MAX));
+        bytes.put_slice(&json);
+        Ok(bytes.freeze())
+    }
+
+    /// Reads and checks the literal of an opened message that was sealed to `recipient`.
+    ///
+    /// The signature may be older than any window: letters wait in mailboxes. Replays are told by
+    /// `id` and part. A delegation must have been valid when the letter was signed.
+    pub fn read(literal: &Bytes, network: &str, recipient: Address) -> Result<Self, MessageError> {
+        let (json, rest) = split_head(literal, "letter head", LETTER_HEAD_BYTES_MAX)?;
+        let head: Head =
+            serde_json::from_slice(&json).map_err(|e| MessageError::json("letter head", &e))?;
+        let claims: Claims =
+            serde_json::from_str(&head.claims).map_err(|e| MessageError::json("letter", &e))?;
+        if claims.version != PROTOCOL_VERSION {
+            return Err(MessageError::WrongVersion(claims.version));
+        }
+        check_network(&claims.network, network)?;
+        if claims.to != recipient {
+            return Err(MessageError::Rule("letter was written to somebody else"));
+        }
+        if claims.from != head.proof.wallet {
+            return Err(MessageError::WrongSigner {
+                found: head.proof.wallet,
+                expected: claims.from,
+            });
+        }
+        let signed_at = head.proof.time;
+        head.proof.verify(network, Purpose::Letter, recipient, head.claims.as_bytes(), signed_at)?;
+        let body = take_body(&rest, head.body_bytes)?;
+        if sha256(&body) != claims.body_digest {
+            return Err(MessageError::WrongDigest("letter's body"));
+        }
+        check_part(&claims.part, body.len())?;
+        Ok(Self { claims, card: head.card, body })
+    }
+}
+
+fn check_part(part: &Part, body_bytes: usize) -> Result<(), MessageError> {
+    let end = part.offset.checked_add(body_bytes as u64);
+    let inside = end.is_some_and(|end| end <= part.total_bytes);
+    if part.count == 0 || part.count > PARTS_MAX || part.index >= part.count || !inside {
+        return Err(MessageError::Rule("part lies outside the whole"));
+    }
+    Ok(())
+}

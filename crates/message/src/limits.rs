@@ -1,0 +1,28 @@
+//! Limits of what is said inside a layer. All are checked before anything is allocated for them.
+
+/// Version of the protocol that this crate speaks.
+pub const PROTOCOL_VERSION: u16 = 1;
+/// Longest JSON header of a frame or letter, bytes.
+pub const HEADER_BYTES_MAX: usize = 1_536;
+/// Longest JSON head of a letter, bytes: it may carry a card.
+pub const LETTER_HEAD_BYTES_MAX: usize = 6_144;
+/// Longest command, bytes.
+pub const COMMAND_BYTES_MAX: usize = 7_000;
+/// Longest network id, bytes.
+pub const NETWORK_ID_BYTES_MAX: usize = 64;
+/// Longest life of a frame: its expiry is at most this far ahead, seconds.
+pub const FRAME_LIFETIME_SECS_MAX: u64 = 24 * 3_600;
+/// How far the clocks of a signer and of a node may differ, seconds.
+pub const CLOCK_WINDOW_SECS: u64 = 600;
+/// Longest validity of a card or record, seconds.
+pub const VALIDITY_SECS_MAX: u64 = 30 * 24 * 3_600;
+/// Sizes of a sealed answer on the wire, bytes, ascending.
+pub const ANSWER_SIZES: [usize; 3] = [4_096, 16_000, 64_000];
+/// Most parts that a letter may be cut into.
+pub const PARTS_MAX: u32 = 1_000_000;
+/// Longest certificate inside a card or record, bytes.
+pub const CERTIFICATE_BYTES_MAX: usize = 3_000;
+/// Most URLs in a node record.
+pub const URLS_MAX: usize = 8;
+/// Longest URL, bytes.
+pub const URL_BYTES_MAX: usize = 256;
