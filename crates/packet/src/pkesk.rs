@@ -1,0 +1,180 @@
+//! One public-key encrypted session key packet (RFC 9580 §5.1).
+
+use std::ops::Range;
+
+use crate::{
+    Fingerprint, KeyId, ReadError, Recipient, Refused,
+    header::{Header, slice},
+};
+
+/// The longest PKESK that a layer or message may carry: enough for RSA with 8,192 bits
+/// and for ML-KEM-768+X25519, and with room for the rest inside
+/// [`LAYER_RESERVE`](crate::LAYER_RESERVE).
+pub const PKESK_BODY_MAX: usize = 1_536;
+
+const RSA: u8 = 1;
+const ECDH: u8 = 18;
+const X25519: u8 = 25;
+const X448: u8 = 26;
+/// ML-KEM-768+X25519 of the post-quantum draft: admitted so that old relays and nodes
+/// pass it on when it comes.
+const ML_KEM_768_X25519: u8 = 35;
+
+/// The public-key algorithms that are admitted (RFC 9580 §9.1): RSA, ECDH, X25519, X448,
+/// ML-KEM-768+X25519.
+pub const PUBLIC_KEY_ALGORITHMS: [u8; 5] = [RSA, ECDH, X25519, X448, ML_KEM_768_X25519];
+
+const ML_KEM_768_CIPHERTEXT: usize = 1_088;
+/// An uncompressed point on P-521, the largest curve: `04 ‖ x ‖ y`.
+const ECDH_POINT_MAX: usize = 133;
+const RSA_MPI_MAX: usize = 1_024;
+/// The shortest wrapped session key: 16 octets and the 8 that AES key wrap adds (RFC 3394).
+const WRAPPED_MIN: usize = 24;
+
+/// A PKESK as admitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pkesk {
+    /// Whom it names.
+    pub recipient: Recipient,
+    /// Its version: 3 or 6.
+    pub version: u8,
+    /// Its public-key algorithm (RFC 9580 §9.1).
+    pub algorithm: u8,
+    /// The whole packet, header included, as octets of the input.
+    pub packet: Range<usize>,
+}
+
+/// The fields of a PKESK's body that do not depend on the algorithm.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fields<'a> {
+    pub(crate) version: u8,
+    pub(crate) recipient: Recipient,
+    pub(crate) algorithm: u8,
+    /// What follows the algorithm octet.
+    pub(crate) session_key: &'a [u8],
+}
+
+/// Splits the body of the PKESK with that header.
+#[inline]
+pub(crate) fn parse<'a>(header: &Header, body: &'a [u8]) -> Result<Fields<'a>, ReadError> {
+    let short = header.too_short(body.len());
+    let offset = header.offset;
+    let (&version, rest) = body.split_first().ok_or(short)?;
+    let (recipient, rest) = match version {
+        3 => {
+            let (id, rest) = rest.split_first_chunk::<8>().ok_or(short)?;
+            let recipient = match u64::from_be_bytes(*id) {
+                0 => Recipient::Wildcard,
+                _ => Recipient::KeyId(KeyId::from_bytes(*id)),
+            };
+            (recipient, rest)
+        }
+        6 => {
+            let (&length, rest) = rest.split_first().ok_or(short)?;
+            if length == 0 {
+                (Recipient::Wildcard, rest)
+            } else {
+                let (&version, rest) = rest.split_first().ok_or(short)?;
+                let (fingerprint, rest) = match (version, length) {
+                    (4, 21) => {
+                        let (octets, rest) = rest.split_first_chunk().ok_or(short)?;
+                        (Fingerprint::V4(*octets), rest)
+                    }
+                    (6, 33) => {
+                        let (octets, rest) = rest.split_first_chunk().ok_or(short)?;
+                        (Fingerprint::V6(*octets), rest)
+                    }
+                    (4 | 6, _) => {
+                        return Err(ReadError::FingerprintLength {
+                            offset,
+                            version,
+                            length,
+                        });
+                    }
+                    _ => return Err(ReadError::KeyVersion { offset, version }),
+                };
+                (Recipient::Fingerprint(fingerprint), rest)
+            }
+        }
+        _ => return Err(ReadError::PkeskVersion { offset, version }),
+    };
+    let (&algorithm, session_key) = rest.split_first().ok_or(short)?;
+    Ok(Fields {
+        version,
+        recipient,
+        algorithm,
+        session_key,
+    })
+}
+
+/// Admits the PKESK with that header.
+pub(crate) fn admit(input: &[u8], header: &Header) -> Result<Pkesk, Refused> {
+    let offset = header.offset;
+    let length = header.fixed_within(PKESK_BODY_MAX)?;
+    let end = header.end(length)?;
+    let fields = parse(header, slice(input, header.body, end)?)?;
+    let Fields {
+        version,
+        recipient,
+        algorithm,
+        session_key,
+    } = fields;
+    if !PUBLIC_KEY_ALGORITHMS.contains(&algorithm) {
+        return Err(Refused::PublicKeyAlgorithm { offset, algorithm });
+    }
+    if !session_key_fits(version, algorithm, session_key) {
+        return Err(Refused::PkeskFields { offset, algorithm });
+    }
+    Ok(Pkesk {
+        recipient,
+        version,
+        algorithm,
+        packet: offset..end,
+    })
+}
+
+/// Whether the algorithm's fields fill the body exactly (RFC 9580 §5.1.3 to §5.1.7).
+fn session_key_fits(version: u8, algorithm: u8, octets: &[u8]) -> bool {
+    match algorithm {
+        RSA => matches!(split_mpi(octets, RSA_MPI_MAX), Some([])),
+        ECDH => split_mpi(octets, ECDH_POINT_MAX).is_some_and(is_counted),
+        X25519 => is_behind(version, 32, octets),
+        X448 => is_behind(version, 56, octets),
+        ML_KEM_768_X25519 => is_behind(version, 32 + ML_KEM_768_CIPHERTEXT, octets),
+        _ => false,
+    }
+}
+
+/// Takes a multiprecision integer of 1 to `max` octets off the front; gives what follows.
+fn split_mpi(octets: &[u8], max: usize) -> Option<&[u8]> {
+    let (bits, rest) = octets.split_first_chunk()?;
+    let length = usize::from(u16::from_be_bytes(*bits)).div_ceil(8);
+    if length == 0 || length > max {
+        return None;
+    }
+    rest.get(length..)
+}
+
+/// Whether this is one octet that counts the rest, and the rest is a wrapped key: whole
+/// blocks of 8 octets.
+fn is_counted(octets: &[u8]) -> bool {
+    matches!(octets.split_first(), Some((count, rest))
+        if usize::from(*count) == rest.len() && rest.len() >= WRAPPED_MIN && rest.len() % 8 == 0)
+}
+
+/// Whether a counted wrapped key follows `ciphertext` octets. Version 3 puts the symmetric
+/// algorithm, which must be AES, in the clear in front of the wrapped key.
+fn is_behind(version: u8, ciphertext: usize, octets: &[u8]) -> bool {
+    let Some((&count, rest)) = octets.get(ciphertext..).and_then(<[u8]>::split_first) else {
+        return false;
+    };
+    if usize::from(count) != rest.len() {
+        return false;
+    }
+    let wrapped = match (version, rest) {
+        (3, [7..=9, wrapped @ ..]) => wrapped,
+        (6, wrapped) => wrapped,
+        _ => return false,
+    };
+    wrapped.len() >= WRAPPED_MIN && wrapped.len() % 8 == 0
+}
