@@ -99,7 +99,11 @@ impl fmt::Display for Table {
     }
 }
 
-/// Why a store could not do what it was asked. After any of these the transaction is rolled back.
+/// Why a store could not do what it was asked.
+///
+/// After any of these, from a read as well, the open transaction is rolled back and none is open:
+/// what follows without a new [`Store::begin`] is refused, so that half of a transaction is never
+/// committed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -139,19 +143,20 @@ pub type Row = (Vec<u8>, Vec<u8>);
 /// when everything in the transaction would survive power loss; `rollback`, a failed `commit` and a
 /// drop of the store leave nothing of it.
 pub trait Store: Send {
-    /// Begins a transaction.
+    /// Begins a transaction; none may be open.
     fn begin(&mut self) -> Result<(), StoreError>;
-    /// Makes the transaction durable.
+    /// Makes the transaction durable; one must be open.
     fn commit(&mut self) -> Result<(), StoreError>;
-    /// Forgets the transaction.
+    /// Forgets the transaction. Without one it does nothing, so that it may follow any error.
     fn rollback(&mut self) -> Result<(), StoreError>;
-    /// The value under `key`.
+    /// The value under `key`: the open transaction's, or else the newest committed one.
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
-    /// Sets the value under `key`.
+    /// Sets the value under `key`. Keys and values may be empty; values may be megabytes.
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StoreError>;
     /// Removes the value under `key`; no value there is no error.
     fn delete(&mut self, table: Table, key: &[u8]) -> Result<(), StoreError>;
-    /// Up to `limit` rows with `from <= key < to` in ascending order of key.
+    /// Up to `limit` rows with `from <= key < to` in ascending order of key; none when `from` is
+    /// not below `to`.
     fn scan(
         &self,
         table: Table,
