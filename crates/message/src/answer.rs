@@ -7,10 +7,13 @@ use bytes::{BufMut, Bytes, BytesMut};
 use layer_minus_wallet::{Address, Wallet};
 use rand::{CryptoRng, RngCore};
 use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::{
     command::Position,
     error::{MessageError, Reason},
+    json,
+    limits::{ANSWER_BYTES_MAX, DOCUMENT_BYTES_MAX},
     signed::{Proof, Purpose, SignedDocument, Signer},
     text,
 };
@@ -56,8 +59,7 @@ impl Acceptance {
         body: &AcceptanceBody,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<Self, MessageError> {
-        let document =
-            serde_json::to_string(body).map_err(|e| MessageError::json("acceptance", &e))?;
+        let document = json::write("acceptance", body, DOCUMENT_BYTES_MAX)?;
         let proof = Proof::sign(
             Signer::Wallet(node),
             network,
@@ -78,11 +80,15 @@ impl Acceptance {
         now: u64,
     ) -> Result<AcceptanceBody, MessageError> {
         if self.proof.wallet != node {
-            return Err(MessageError::WrongSigner { found: self.proof.wallet, expected: node });
+            return Err(MessageError::WrongSigner {
+                found: self.proof.wallet,
+                expected: node,
+            });
         }
         let content = self.document.as_bytes();
-        self.proof.verify(network, Purpose::Acceptance, Address::ZERO, content, now)?;
-        serde_json::from_str(&self.document).map_err(|e| MessageError::json("acceptance", &e))
+        self.proof
+            .verify(network, Purpose::Acceptance, Address::ZERO, content, now)?;
+        json::read("acceptance", content, DOCUMENT_BYTES_MAX)
     }
 
     /// The keccak-256 of what was signed: a name for it that cannot be altered.
@@ -123,6 +129,17 @@ pub struct Standing {
     /// Connections open now.
     #[serde(with = "text::decimal")]
     pub connections: u64,
+}
+
+/// The secret of a lane: it authenticates what one node forwards to another.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+#[serde(transparent)]
+pub struct LaneKey(#[serde(with = "text::hex_array")] pub [u8; 32]);
+
+impl std::fmt::Debug for LaneKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LaneKey([scrubbed])")
+    }
 }
 
 /// An answer or a control record of a stream.
@@ -166,8 +183,10 @@ pub enum Answer {
     /// The authorization counts.
     Authorized(Standing),
     /// No longer a client.
+    #[serde(deserialize_with = "text::nothing")]
     Unregistered,
     /// The numbers were taken.
+    #[serde(deserialize_with = "text::nothing")]
     Acknowledged,
     /// A lane is open; its key authenticates what is forwarded.
     LaneOpen {
@@ -175,8 +194,7 @@ pub enum Answer {
         #[serde(with = "text::hex_array")]
         lane: [u8; 16],
         /// Shared secret for message authentication.
-        #[serde(with = "text::hex_array")]
-        key: [u8; 32],
+        key: LaneKey,
         /// Unix seconds until which it may be used.
         #[serde(with = "text::decimal")]
         expires_at: u64,
@@ -233,10 +251,11 @@ impl Content {
     pub fn to_bytes(&self) -> Result<Bytes, MessageError> {
         match self {
             Self::Answer(answer) => {
-                let mut bytes = vec![TYPE_JSON];
-                serde_json::to_writer(&mut bytes, answer)
-                    .map_err(|e| MessageError::json("answer", &e))?;
-                Ok(bytes.into())
+                let text = json::write("answer", answer, ANSWER_BYTES_MAX)?;
+                let mut bytes = BytesMut::with_capacity(1 + text.len());
+                bytes.put_u8(TYPE_JSON);
+                bytes.put_slice(text.as_bytes());
+                Ok(bytes.freeze())
             }
             Self::Packet(packet) => {
                 let mut bytes = BytesMut::with_capacity(PUSH_HEAD_BYTES + packet.message.len());
@@ -253,9 +272,9 @@ impl Content {
     /// Reads what was sealed.
     pub fn read(bytes: &Bytes) -> Result<Self, MessageError> {
         match bytes.first() {
-            Some(&TYPE_JSON) => serde_json::from_slice(&bytes[1..])
-                .map(|answer| Self::Answer(Box::new(answer)))
-                .map_err(|e| MessageError::json("answer", &e)),
+            Some(&TYPE_JSON) => {
+                json::read("answer", &bytes[1..], ANSWER_BYTES_MAX).map(Self::Answer)
+            }
             Some(&TYPE_PACKET) if bytes.len() >= PUSH_HEAD_BYTES => {
                 let number = |at: usize| {
                     let mut buffer = [0; 8];
@@ -263,12 +282,17 @@ impl Content {
                     u64::from_be_bytes(buffer)
                 };
                 Ok(Self::Packet(PushedPacket {
-                    position: Position { generation: number(1), seq: number(9) },
+                    position: Position {
+                        generation: number(1),
+                        seq: number(9),
+                    },
                     accepted_at: number(17),
                     message: bytes.slice(PUSH_HEAD_BYTES..),
                 }))
             }
-            Some(_) => Err(MessageError::Rule("record is of an unknown type or too short")),
+            Some(_) => Err(MessageError::Rule(
+                "record is of an unknown type or too short",
+            )),
             None => Err(MessageError::Short { have: 0, need: 1 }),
         }
     }

@@ -7,7 +7,7 @@ use layer_minus_wallet::{Address, Signature, Wallet, typed as eip712};
 use rand::{CryptoRng, RngCore};
 use serde::{Deserialize, Serialize};
 
-use crate::{error::MessageError, text, typed};
+use crate::{error::MessageError, limits::WITHDRAW_DELAY_SECS, text, typed};
 
 /// Picodollars in one base unit of the token (USDC has 6 decimals): 10^12 / 10^6.
 pub const PUSD_PER_TOKEN_UNIT: u64 = 1_000_000;
@@ -24,27 +24,35 @@ pub struct Chain {
     #[serde(with = "text::decimal")]
     pub chain_id: u64,
     /// The escrow contract.
+    #[serde(with = "text::eip55")]
     pub contract: Address,
     /// The token paid in.
+    #[serde(with = "text::eip55")]
     pub token: Address,
 }
 
 impl Default for Chain {
     /// No chain: credit between the two parties only.
     fn default() -> Self {
-        Self { chain_id: 0, contract: Address::ZERO, token: Address::ZERO }
+        Self {
+            chain_id: 0,
+            contract: Address::ZERO,
+            token: Address::ZERO,
+        }
     }
 }
 
 /// A signed authorization.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Authorization {
     /// Where it could be settled.
     pub chain: Chain,
     /// The client's cash wallet.
+    #[serde(with = "text::eip55")]
     pub payer: Address,
     /// The node's cash wallet.
+    #[serde(with = "text::eip55")]
     pub receiver: Address,
     /// Seconds between a withdrawal's announcement and its execution.
     #[serde(with = "text::decimal")]
@@ -59,8 +67,20 @@ pub struct Authorization {
     #[serde(with = "text::decimal")]
     pub limit_units: u64,
     /// By the payer over the voucher.
-    #[serde(with = "text::display")]
     pub signature: Signature,
+}
+
+impl std::fmt::Debug for Authorization {
+    /// Without the opening: whoever has it can join the cash wallet with the client.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authorization")
+            .field("payer", &self.payer)
+            .field("receiver", &self.receiver)
+            .field("opening", &format_args!("[scrubbed]"))
+            .field("expires_at", &self.expires_at)
+            .field("limit_units", &self.limit_units)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The salt of a channel: a commitment to the client, its opening and the expiry.
@@ -121,11 +141,19 @@ impl Authorization {
             receiver: self.receiver,
             receiverAuthorizer: self.receiver,
             token: self.chain.token,
-            withdrawDelay: U40::try_from(self.withdraw_delay_secs)
-                .map_err(|_| MessageError::Rule("withdraw delay does not fit 40 bits"))?,
+            withdrawDelay: self.withdraw_delay()?,
             salt: commitment(client, &self.opening, self.expires_at),
         };
         Ok(config.eip712_signing_hash(&self.domain()))
+    }
+
+    fn withdraw_delay(&self) -> Result<U40, MessageError> {
+        const BOUNDS: MessageError =
+            MessageError::Rule("withdraw delay is not between 15 minutes and 30 days");
+        if !WITHDRAW_DELAY_SECS.contains(&self.withdraw_delay_secs) {
+            return Err(BOUNDS);
+        }
+        U40::try_from(self.withdraw_delay_secs).map_err(|_| BOUNDS)
     }
 
     /// Checks that the payer signed it for this client and this receiver, and that it is in time.
@@ -143,7 +171,10 @@ impl Authorization {
         }
         let found = eip712::signer_of(&self.voucher(client)?, &self.domain(), &self.signature)?;
         if found != self.payer {
-            return Err(MessageError::WrongSigner { found, expected: self.payer });
+            return Err(MessageError::WrongSigner {
+                found,
+                expected: self.payer,
+            });
         }
         Ok(())
     }
@@ -162,6 +193,11 @@ impl Authorization {
     }
 
     fn domain(&self) -> alloy_sol_types::Eip712Domain {
-        eip712::domain_for_chain(DOMAIN_NAME, DOMAIN_VERSION, self.chain.chain_id, self.chain.contract)
+        eip712::domain_for_chain(
+            DOMAIN_NAME,
+            DOMAIN_VERSION,
+            self.chain.chain_id,
+            self.chain.contract,
+        )
     }
 }

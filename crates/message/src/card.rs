@@ -9,7 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::MessageError,
     frame::InboxToken,
-    limits::{CERTIFICATE_BYTES_MAX, VALIDITY_SECS_MAX},
+    json,
+    limits::{
+        CERTIFICATE_BYTES_MAX, CLOCK_WINDOW_SECS, DOCUMENT_BYTES_MAX, NETWORK_ID_BYTES_MAX,
+        VALIDITY_SECS_MAX,
+    },
     signed::SignedDocument,
     text, typed,
 };
@@ -21,8 +25,10 @@ pub struct CardBody {
     /// The network it is for.
     pub network: String,
     /// The person's device wallet: the name people write to.
+    #[serde(with = "text::eip55")]
     pub wallet: Address,
     /// The node that takes the person's mail.
+    #[serde(with = "text::eip55")]
     pub node: Address,
     /// The OpenPGP certificate that letters are sealed to.
     #[serde(with = "text::base64_bytes")]
@@ -63,28 +69,43 @@ fn claim(body: &CardBody, document: &str) -> typed::Card {
 impl Card {
     /// Signs a card with the wallet that it names.
     pub fn sign(wallet: &Wallet, body: CardBody) -> Result<Self, MessageError> {
-        let document =
-            serde_json::to_string(&body).map_err(|e| MessageError::json("card", &e))?;
-        let signature =
-            eip712::sign(wallet, &claim(&body, &document), &eip712::domain(&body.network))?;
+        let document = json::write("card", &body, DOCUMENT_BYTES_MAX)?;
+        let signature = eip712::sign(
+            wallet,
+            &claim(&body, &document),
+            &eip712::domain(&body.network),
+        )?;
         let now = body.valid_from;
         let network = body.network.clone();
-        Self::read(SignedDocument { document, signature }, &network, now)
+        Self::read(
+            SignedDocument {
+                document,
+                signature,
+            },
+            &network,
+            now,
+        )
     }
 
     /// Checks a card: signature, network, time, certificate and that its User ID is the address.
     pub fn read(signed: SignedDocument, network: &str, now: u64) -> Result<Self, MessageError> {
-        let body: CardBody = serde_json::from_str(&signed.document)
-            .map_err(|e| MessageError::json("card", &e))?;
+        let body: CardBody = json::read("card", signed.document.as_bytes(), DOCUMENT_BYTES_MAX)?;
         check_network(&body.network, network)?;
         check_validity("card", body.valid_from, body.valid_until, now)?;
         let claim = claim(&body, &signed.document);
         let found = eip712::signer_of(&claim, &eip712::domain(network), &signed.signature)?;
         if found != body.wallet {
-            return Err(MessageError::WrongSigner { found, expected: body.wallet });
+            return Err(MessageError::WrongSigner {
+                found,
+                expected: body.wallet,
+            });
         }
         let certificate = read_certificate(&body.certificate, body.wallet)?;
-        Ok(Self { body, certificate, signed })
+        Ok(Self {
+            body,
+            certificate,
+            signed,
+        })
     }
 
     /// The short text: address, node and digest. It fits a QR code; the `card` command of the node
@@ -94,7 +115,11 @@ impl Card {
         let digest = keccak256(self.signed.document.as_bytes());
         let mut first = [0; 16];
         first.copy_from_slice(&digest[..16]);
-        ShortCard { wallet: self.body.wallet, node: self.body.node, digest: first }
+        ShortCard {
+            wallet: self.body.wallet,
+            node: self.body.node,
+            digest: first,
+        }
     }
 
     /// The encryption key by which a node knows the person.
@@ -131,7 +156,13 @@ pub struct ShortCard {
 
 impl std::fmt::Display for ShortCard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "lm1:{}:{}:{}", self.wallet, self.node, hex::encode(self.digest))
+        write!(
+            f,
+            "lm1:{}:{}:{}",
+            self.wallet,
+            self.node,
+            hex::encode(self.digest)
+        )
     }
 }
 
@@ -150,7 +181,11 @@ impl std::str::FromStr for ShortCard {
         };
         let mut bytes = [0; 16];
         hex::decode_to_slice(digest, &mut bytes).map_err(|_| SHAPE)?;
-        Ok(Self { wallet: parse_address(wallet)?, node: parse_address(node)?, digest: bytes })
+        Ok(Self {
+            wallet: parse_address(wallet)?,
+            node: parse_address(node)?,
+            digest: bytes,
+        })
     }
 }
 
@@ -158,7 +193,11 @@ pub(crate) fn check_network(found: &str, expected: &str) -> Result<(), MessageEr
     if found == expected {
         return Ok(());
     }
-    Err(MessageError::WrongNetwork { found: found.chars().take(64).collect(), expected: expected.to_owned() })
+    let found = found[..found.floor_char_boundary(NETWORK_ID_BYTES_MAX)].to_owned();
+    Err(MessageError::WrongNetwork {
+        found,
+        expected: expected.to_owned(),
+    })
 }
 
 pub(crate) fn check_validity(
@@ -169,9 +208,14 @@ pub(crate) fn check_validity(
 ) -> Result<(), MessageError> {
     let too_long = until.saturating_sub(from) > VALIDITY_SECS_MAX;
     // A record made a moment ago by a machine whose clock is a little ahead is still good.
-    let early = from > now.saturating_add(crate::limits::CLOCK_WINDOW_SECS);
+    let early = from > now.saturating_add(CLOCK_WINDOW_SECS);
     if from > until || too_long || early || now > until {
-        return Err(MessageError::OutsideValidity { what, from, until, now });
+        return Err(MessageError::OutsideValidity {
+            what,
+            from,
+            until,
+            now,
+        });
     }
     Ok(())
 }
@@ -185,9 +229,13 @@ pub(crate) fn read_certificate(bytes: &[u8], owner: Address) -> Result<Certifica
         });
     }
     let certificate = Certificate::from_bytes(bytes)?;
-    let named = certificate.user_id().as_deref().map(parse_address);
-    if !matches!(named, Some(Ok(address)) if address == owner) {
-        return Err(MessageError::Rule("user ID of the certificate is not the wallet's address"));
+    let named = certificate
+        .user_id()
+        .and_then(|user_id| parse_address(&user_id).ok());
+    if named != Some(owner) {
+        return Err(MessageError::Rule(
+            "user ID of the certificate is not the wallet's address",
+        ));
     }
     Ok(certificate)
 }

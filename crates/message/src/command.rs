@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     authorization::Authorization,
     error::{MessageError, Reason},
+    json,
     limits::COMMAND_BYTES_MAX,
     signed::{Proof, Purpose, SignedDocument, Signer},
     text,
@@ -39,7 +40,7 @@ pub struct Listen {
 }
 
 /// Terms under which a client registers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Registration {
     /// The client's card: wallet, certificate, this node.
@@ -57,8 +58,21 @@ pub struct Registration {
     pub strangers_bytes_per_day: u64,
 }
 
-/// A command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+impl std::fmt::Debug for Registration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Registration")
+            .field("card", &self.card)
+            .field("authorization", &self.authorization)
+            .field(
+                "invite",
+                &self.invite.as_ref().map(|_| format_args!("[scrubbed]")),
+            )
+            .finish_non_exhaustive()
+    }
+}
+
+/// A command. `Debug` shows its name only: others hold invite codes, challenges, openings.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Command {
@@ -84,23 +98,37 @@ pub enum Command {
         #[serde(with = "text::decimal")]
         generation: u64,
         /// Everything up to this number, for consumers in `each` mode.
-        #[serde(default, with = "text::decimal_opt", skip_serializing_if = "Option::is_none")]
+        #[serde(
+            default,
+            with = "text::decimal_opt",
+            skip_serializing_if = "Option::is_none"
+        )]
         through: Option<u64>,
         /// These single numbers.
-        #[serde(default, with = "text::decimals", skip_serializing_if = "Vec::is_empty")]
+        #[serde(
+            default,
+            with = "text::decimals",
+            skip_serializing_if = "Vec::is_empty"
+        )]
         seqs: Vec<u64>,
     },
     /// Balance, mailbox, limits.
+    #[serde(deserialize_with = "text::nothing")]
     Status,
     /// The card of a client of this node. Needs no signature.
     Card {
         /// Whose.
+        #[serde(with = "text::eip55")]
         wallet: Address,
     },
     /// The node records that this node knows; the first is its own. Needs no signature.
     Directory {
         /// Continue after this node's address.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(
+            default,
+            with = "text::eip55_opt",
+            skip_serializing_if = "Option::is_none"
+        )]
         after: Option<Address>,
     },
     /// Which node holds this key? Needs no signature.
@@ -111,6 +139,7 @@ pub enum Command {
     /// Replace the authorization by one with a higher limit or later expiry.
     Authorize(Box<Authorization>),
     /// Stop being a client; waiting mail is dropped.
+    #[serde(deserialize_with = "text::nothing")]
     Unregister,
     /// Open a lane: the signer is a node that forwards to this one.
     Lane {
@@ -123,12 +152,39 @@ impl Command {
     /// Whether it must be signed.
     #[must_use]
     pub const fn needs_signature(&self) -> bool {
-        !matches!(self, Self::Card { .. } | Self::Directory { .. } | Self::WhoHas { .. })
+        !matches!(
+            self,
+            Self::Card { .. } | Self::Directory { .. } | Self::WhoHas { .. }
+        )
+    }
+
+    /// The name by which JSON calls it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Register(_) => "register",
+            Self::Confirm { .. } => "confirm",
+            Self::Listen(_) => "listen",
+            Self::Ack { .. } => "ack",
+            Self::Status => "status",
+            Self::Card { .. } => "card",
+            Self::Directory { .. } => "directory",
+            Self::WhoHas { .. } => "who-has",
+            Self::Authorize(_) => "authorize",
+            Self::Unregister => "unregister",
+            Self::Lane { .. } => "lane",
+        }
+    }
+}
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Command({})", self.name())
     }
 }
 
 /// The body of a command frame: the command's exact JSON text and, where needed, its proof.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CommandEnvelope {
     /// JSON of a [`Command`].
@@ -136,6 +192,15 @@ pub struct CommandEnvelope {
     /// Who says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
+}
+
+impl std::fmt::Debug for CommandEnvelope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CommandEnvelope")
+            .field("payload", &format_args!("[scrubbed]"))
+            .field("proof", &self.proof)
+            .finish()
+    }
 }
 
 /// A command whose signature was checked, or which needs none.
@@ -161,9 +226,11 @@ pub struct CommandSigner {
 impl CommandEnvelope {
     /// An unsigned command.
     pub fn unsigned(command: &Command) -> Result<Self, MessageError> {
-        let payload =
-            serde_json::to_string(command).map_err(|e| MessageError::json("command", &e))?;
-        Ok(Self { payload, proof: None })
+        let payload = json::write("command", command, COMMAND_BYTES_MAX)?;
+        Ok(Self {
+            payload,
+            proof: None,
+        })
     }
 
     /// Signs a command for the node `audience`.
@@ -177,22 +244,22 @@ impl CommandEnvelope {
     ) -> Result<Self, MessageError> {
         let mut envelope = Self::unsigned(command)?;
         let content = envelope.payload.as_bytes();
-        let proof = Proof::sign(signer, network, Purpose::Command, audience, content, now, rng)?;
+        let proof = Proof::sign(
+            signer,
+            network,
+            Purpose::Command,
+            audience,
+            content,
+            now,
+            rng,
+        )?;
         envelope.proof = Some(proof);
         Ok(envelope)
     }
 
     /// The bytes that become a frame's body.
     pub fn to_bytes(&self) -> Result<Vec<u8>, MessageError> {
-        let bytes = serde_json::to_vec(self).map_err(|e| MessageError::json("command", &e))?;
-        if bytes.len() > COMMAND_BYTES_MAX {
-            return Err(MessageError::TooLarge {
-                what: "command",
-                have: bytes.len(),
-                max: COMMAND_BYTES_MAX,
-            });
-        }
-        Ok(bytes)
+        json::write("command", self, COMMAND_BYTES_MAX).map(String::into_bytes)
     }
 
     /// Reads and checks a command that was sealed to `audience`. The reason is for the sender.
@@ -202,30 +269,34 @@ impl CommandEnvelope {
         audience: Address,
         now: u64,
     ) -> Result<VerifiedCommand, Reason> {
-        let malformed = |error: &serde_json::Error| Reason::Malformed {
-            detail: MessageError::json("command", error).to_string(),
-        };
-        if body.len() > COMMAND_BYTES_MAX {
-            return Err(Reason::Malformed { detail: "command is too large".to_owned() });
-        }
-        let envelope: Self = serde_json::from_slice(body).map_err(|e| malformed(&e))?;
-        let command: Command =
-            serde_json::from_str(&envelope.payload).map_err(|e| malformed(&e))?;
+        let reason = |error: MessageError| error.reason(now);
+        let envelope: Self = json::read("command", body, COMMAND_BYTES_MAX).map_err(reason)?;
+        let content = envelope.payload.as_bytes();
+        let command: Command = json::read("command", content, COMMAND_BYTES_MAX).map_err(reason)?;
         let Some(proof) = envelope.proof else {
             if command.needs_signature() {
                 return Err(Reason::BadSignature);
             }
-            return Ok(VerifiedCommand { command, signer: None });
+            return Ok(VerifiedCommand {
+                command,
+                signer: None,
+            });
         };
         if !proof.is_timely(now) {
             return Err(Reason::StaleTime { node_time: now });
         }
-        let content = envelope.payload.as_bytes();
         proof
             .verify(network, Purpose::Command, audience, content, now)
-            .map_err(|_| Reason::BadSignature)?;
-        let signer = CommandSigner { wallet: proof.wallet, nonce: proof.nonce, time: proof.time };
-        Ok(VerifiedCommand { command, signer: Some(signer) })
+            .map_err(reason)?;
+        let signer = CommandSigner {
+            wallet: proof.wallet,
+            nonce: proof.nonce,
+            time: proof.time,
+        };
+        Ok(VerifiedCommand {
+            command,
+            signer: Some(signer),
+        })
     }
 }
 

@@ -57,6 +57,14 @@ pub enum MessageError {
         /// The address that should have signed.
         expected: Address,
     },
+    /// Signed for somebody else.
+    #[error("signed for {found}, this is {expected}")]
+    WrongAudience {
+        /// The address that it was signed for.
+        found: Address,
+        /// The reader's.
+        expected: Address,
+    },
     /// The body or document is not the one that was signed.
     #[error("digest of the {0} does not match what was signed")]
     WrongDigest(&'static str),
@@ -88,12 +96,42 @@ impl MessageError {
         let category = match error.classify() {
             serde_json::error::Category::Io => "not readable",
             serde_json::error::Category::Syntax => "not JSON",
-            serde_json::error::Category::Data => "a field is missing, unknown, double or of the wrong type",
+            serde_json::error::Category::Data => {
+                "a field is missing, unknown, double or of the wrong type"
+            }
             serde_json::error::Category::Eof => "ends early",
         };
         Self::Malformed {
             what,
-            detail: format!("{category} (line {}, column {})", error.line(), error.column()),
+            detail: format!(
+                "{category} (line {}, column {})",
+                error.line(),
+                error.column()
+            ),
+        }
+    }
+
+    /// What the sender is told about it; `now` is the node's time.
+    #[must_use]
+    pub fn reason(&self, now: u64) -> Reason {
+        match self {
+            Self::WrongNetwork { .. } => Reason::WrongNetwork,
+            Self::WrongAudience { .. } => Reason::WrongAudience,
+            Self::OutsideValidity { .. } => Reason::StaleTime { node_time: now },
+            Self::WrongSigner { .. } => Reason::BadSignature,
+            Self::Wallet(error) => match error {
+                WalletError::Lifetime { .. }
+                | WalletError::NotYetValid { .. }
+                | WalletError::Expired { .. }
+                | WalletError::OutOfScope { .. }
+                | WalletError::BadScope(_) => Reason::BadDelegation {
+                    detail: error.to_string(),
+                },
+                _ => Reason::BadSignature,
+            },
+            _ => Reason::Malformed {
+                detail: self.to_string(),
+            },
         }
     }
 }
@@ -105,12 +143,21 @@ impl MessageError {
 pub enum Reason {
     /// The signature is not by the wallet or a device it delegated to.
     #[error("signature is not by the wallet that is named, or its device")]
+    #[serde(deserialize_with = "text::nothing")]
     BadSignature,
+    /// The device may not sign this in the wallet's name, or not any more.
+    #[error("delegation of the device is not valid: {detail}")]
+    BadDelegation {
+        /// What is wrong with it.
+        detail: String,
+    },
     /// Meant for another node.
     #[error("signed for another node")]
+    #[serde(deserialize_with = "text::nothing")]
     WrongAudience,
     /// Meant for another network.
     #[error("signed for another network")]
+    #[serde(deserialize_with = "text::nothing")]
     WrongNetwork,
     /// The clock of the sender is off by more than the window.
     #[error("time is off: the node's clock says {node_time}")]
@@ -121,6 +168,7 @@ pub enum Reason {
     },
     /// The nonce was used before.
     #[error("nonce was used before")]
+    #[serde(deserialize_with = "text::nothing")]
     ReplayedNonce,
     /// The authorization does not parse, is not signed by its payer or names somebody else.
     #[error("authorization is not valid: {detail}")]
@@ -130,6 +178,7 @@ pub enum Reason {
     },
     /// The authorization's time is over.
     #[error("authorization has expired")]
+    #[serde(deserialize_with = "text::nothing")]
     AuthorizationExpired,
     /// The authorized limit is under the node's minimum.
     #[error("authorization is too small: at least {minimum_pusd} p$ needed")]
@@ -147,6 +196,7 @@ pub enum Reason {
     },
     /// The invite code is unknown or was used.
     #[error("invite code is unknown or was used")]
+    #[serde(deserialize_with = "text::nothing")]
     BadInvite,
     /// What was authorized is used up.
     #[error("authorization is used up: {available_pusd} p$ left, {needed_pusd} p$ needed")]
@@ -160,33 +210,43 @@ pub enum Reason {
     },
     /// The recipient cannot pay for it now. Told to senders, without figures.
     #[error("recipient's authorization does not cover it")]
+    #[serde(deserialize_with = "text::nothing")]
     RecipientCannotPay,
     /// No client of this node has that key or address.
     #[error("no such client here")]
+    #[serde(deserialize_with = "text::nothing")]
     UnknownClient,
     /// The sender is not a client of this node.
     #[error("not registered here")]
+    #[serde(deserialize_with = "text::nothing")]
     NotRegistered,
     /// The mailbox has no room.
     #[error("mailbox is full")]
+    #[serde(deserialize_with = "text::nothing")]
     MailboxFull,
     /// Mail without an inbox capability is over today's quota.
     #[error("quota for mail without an inbox capability is used up for today")]
+    #[serde(deserialize_with = "text::nothing")]
     StrangersQuota,
     /// The challenge was not answered, or wrongly, or too late.
     #[error("possession of the encryption key was not proved")]
+    #[serde(deserialize_with = "text::nothing")]
     PossessionNotProved,
     /// Somebody else proved possession of that key and holds it.
     #[error("encryption key belongs to another client")]
+    #[serde(deserialize_with = "text::nothing")]
     KeyTaken,
     /// No way to the next node is known.
     #[error("no route to the next node")]
+    #[serde(deserialize_with = "text::nothing")]
     NoRoute,
     /// The next node did not answer.
     #[error("next node did not answer")]
+    #[serde(deserialize_with = "text::nothing")]
     NextHopDown,
     /// The node cannot take it now; try later.
     #[error("node is busy or out of space")]
+    #[serde(deserialize_with = "text::nothing")]
     Unavailable,
     /// Over a limit of the node.
     #[error("over the node's limit: {limit}")]

@@ -5,8 +5,10 @@ use layer_minus_seal::ReplyKey;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    card::check_network,
     error::MessageError,
-    limits::{FRAME_LIFETIME_SECS_MAX, HEADER_BYTES_MAX, NETWORK_ID_BYTES_MAX, PROTOCOL_VERSION},
+    json,
+    limits::{FRAME_LIFETIME_SECS_MAX, HEADER_BYTES_MAX, PROTOCOL_VERSION},
     text,
 };
 
@@ -49,8 +51,15 @@ struct Header {
     body_bytes: u32,
 }
 
+/// What can be read of the header of a frame that is otherwise refused: enough to answer.
+#[derive(Deserialize)]
+struct Salutation {
+    version: u16,
+    #[serde(with = "text::hex_array")]
+    reply_key: [u8; 32],
+}
+
 /// An opened layer.
-#[derive(Debug)]
 pub struct Frame {
     /// What the body is.
     pub kind: Kind,
@@ -62,6 +71,37 @@ pub struct Frame {
     pub inbox: Option<InboxToken>,
     /// A packet, a sealed message or a command.
     pub body: Bytes,
+}
+
+impl std::fmt::Debug for Frame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Frame")
+            .field("kind", &self.kind)
+            .field("expires_at", &self.expires_at)
+            .field("inbox", &self.inbox)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a frame was refused, and how to tell its sender.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Unread {
+    /// What is wrong. [`MessageError::reason`] says it to the sender.
+    #[source]
+    pub error: MessageError,
+    /// The key to seal the reason under, if the header gave one.
+    pub reply_key: Option<ReplyKey>,
+}
+
+impl Unread {
+    fn silent(error: MessageError) -> Self {
+        Self {
+            error,
+            reply_key: None,
+        }
+    }
 }
 
 impl Frame {
@@ -85,35 +125,64 @@ impl Frame {
     }
 
     /// Reads the literal body of an opened layer. `now` bounds the expiry on both sides.
-    pub fn read(literal: &Bytes, network: &str, now: u64) -> Result<Self, MessageError> {
-        let (json, rest) = split_head(literal, "frame header", HEADER_BYTES_MAX)?;
-        let header: Header =
-            serde_json::from_slice(&json).map_err(|e| MessageError::json("frame header", &e))?;
-        if header.version != PROTOCOL_VERSION {
-            return Err(MessageError::WrongVersion(header.version));
+    ///
+    /// # Errors
+    /// [`Unread`], with the reply key whenever the header shows one: the sender used another
+    /// network, another version, a wrong clock, or cut the body short, and is told so.
+    pub fn read(literal: &Bytes, network: &str, now: u64) -> Result<Self, Unread> {
+        let (json, rest) =
+            split_head(literal, "frame header", HEADER_BYTES_MAX).map_err(Unread::silent)?;
+        let header: Header = match json::read("frame header", &json, HEADER_BYTES_MAX) {
+            Ok(header) => header,
+            Err(error) => return Err(unread_header(&json, error)),
+        };
+        let reply_key = ReplyKey::from_bytes(header.reply_key);
+        match check(&header, network, now).and_then(|()| take_body(&rest, header.body_bytes)) {
+            Ok(body) => Ok(Self {
+                kind: header.kind,
+                reply_key,
+                expires_at: header.expires_at,
+                inbox: header.inbox,
+                body,
+            }),
+            Err(error) => Err(Unread {
+                error,
+                reply_key: Some(reply_key),
+            }),
         }
-        if header.network != network {
-            let mut found = header.network;
-            found.truncate(found.floor_char_boundary(NETWORK_ID_BYTES_MAX));
-            return Err(MessageError::WrongNetwork { found, expected: network.to_owned() });
-        }
-        let until = now.saturating_add(FRAME_LIFETIME_SECS_MAX);
-        if header.expires_at < now || header.expires_at > until {
-            return Err(MessageError::OutsideValidity {
-                what: "frame",
-                from: now,
-                until: header.expires_at,
-                now,
-            });
-        }
-        let body = take_body(&rest, header.body_bytes)?;
-        Ok(Self {
-            kind: header.kind,
-            reply_key: ReplyKey::from_bytes(header.reply_key),
-            expires_at: header.expires_at,
-            inbox: header.inbox,
-            body,
-        })
+    }
+}
+
+fn check(header: &Header, network: &str, now: u64) -> Result<(), MessageError> {
+    if header.version != PROTOCOL_VERSION {
+        return Err(MessageError::WrongVersion(header.version));
+    }
+    check_network(&header.network, network)?;
+    let until = now.saturating_add(FRAME_LIFETIME_SECS_MAX);
+    if header.expires_at < now || header.expires_at > until {
+        return Err(MessageError::OutsideValidity {
+            what: "frame",
+            from: now,
+            until: header.expires_at,
+            now,
+        });
+    }
+    Ok(())
+}
+
+/// A later version may have other fields: what matters is to tell its sender that it is not
+/// spoken here.
+fn unread_header(json: &[u8], error: MessageError) -> Unread {
+    let Ok(found) = json::read::<Salutation>("frame header", json, HEADER_BYTES_MAX) else {
+        return Unread::silent(error);
+    };
+    let error = match found.version {
+        PROTOCOL_VERSION => error,
+        other => MessageError::WrongVersion(other),
+    };
+    Unread {
+        error,
+        reply_key: Some(ReplyKey::from_bytes(found.reply_key)),
     }
 }
 
@@ -124,7 +193,10 @@ pub(crate) fn split_head(
     max: usize,
 ) -> Result<(Bytes, Bytes), MessageError> {
     let Some(prefix) = literal.first_chunk::<4>() else {
-        return Err(MessageError::Short { have: literal.len(), need: 4 });
+        return Err(MessageError::Short {
+            have: literal.len(),
+            need: 4,
+        });
     };
     let have = u32::from_be_bytes(*prefix) as usize;
     if have > max {
@@ -132,7 +204,10 @@ pub(crate) fn split_head(
     }
     let need = 4 + have;
     if literal.len() < need {
-        return Err(MessageError::Short { have: literal.len(), need });
+        return Err(MessageError::Short {
+            have: literal.len(),
+            need,
+        });
     }
     Ok((literal.slice(4..need), literal.slice(need..)))
 }
@@ -141,7 +216,10 @@ pub(crate) fn split_head(
 pub(crate) fn take_body(rest: &Bytes, body_bytes: u32) -> Result<Bytes, MessageError> {
     let len = body_bytes as usize;
     if rest.len() < len {
-        return Err(MessageError::Short { have: rest.len(), need: len });
+        return Err(MessageError::Short {
+            have: rest.len(),
+            need: len,
+        });
     }
     if rest[len..].iter().any(|&byte| byte != 0) {
         return Err(MessageError::Fill);

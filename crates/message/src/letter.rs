@@ -12,6 +12,7 @@ use crate::{
     card::{FullCard, check_network},
     error::MessageError,
     frame::{split_head, take_body},
+    json,
     limits::{LETTER_HEAD_BYTES_MAX, PARTS_MAX, PROTOCOL_VERSION},
     signed::{Proof, Purpose, Signer},
     text,
@@ -45,8 +46,10 @@ pub struct Claims {
     /// The network it is for.
     pub network: String,
     /// The sender's wallet.
+    #[serde(with = "text::eip55")]
     pub from: Address,
     /// The recipient's wallet.
+    #[serde(with = "text::eip55")]
     pub to: Address,
     /// Random; every part of one content has the same. People see each id once.
     #[serde(with = "text::hex_array")]
@@ -60,7 +63,11 @@ pub struct Claims {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The letter that this one answers.
-    #[serde(default, with = "text::hex_array_opt", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        with = "text::hex_array_opt",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub in_reply_to: Option<[u8; 16]>,
     /// Which piece this is.
     pub part: Part,
@@ -80,7 +87,7 @@ struct Head {
 }
 
 /// A checked letter, or one about to be sealed.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Letter {
     /// What it is.
     pub claims: Claims,
@@ -88,6 +95,16 @@ pub struct Letter {
     pub card: Option<FullCard>,
     /// This piece.
     pub body: Bytes,
+}
+
+impl std::fmt::Debug for Letter {
+    /// Without what was written.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Letter")
+            .field("claims", &self.claims)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// SHA-256, as letters and acceptances name content.
@@ -106,8 +123,7 @@ impl Letter {
         now: u64,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<Bytes, MessageError> {
-        let claims =
-            serde_json::to_string(&self.claims).map_err(|e| MessageError::json("letter", &e))?;
+        let claims = json::write("letter", &self.claims, LETTER_HEAD_BYTES_MAX)?;
         let proof = Proof::sign(
             signer,
             &self.claims.network,
@@ -123,17 +139,10 @@ impl Letter {
             card: self.card.clone(),
             body_bytes: u32::try_from(self.body.len()).unwrap_or(u32::MAX),
         };
-        let json = serde_json::to_vec(&head).map_err(|e| MessageError::json("letter", &e))?;
-        if json.len() > LETTER_HEAD_BYTES_MAX {
-            return Err(MessageError::TooLarge {
-                what: "letter head",
-                have: json.len(),
-                max: LETTER_HEAD_BYTES_MAX,
-            });
-        }
+        let json = json::write("letter head", &head, LETTER_HEAD_BYTES_MAX)?;
         let mut bytes = BytesMut::with_capacity(4 + json.len());
         bytes.put_u32(u32::try_from(json.len()).unwrap_or(u32::MAX));
-        bytes.put_slice(&json);
+        bytes.put_slice(json.as_bytes());
         Ok(bytes.freeze())
     }
 
@@ -143,16 +152,17 @@ impl Letter {
     /// `id` and part. A delegation must have been valid when the letter was signed.
     pub fn read(literal: &Bytes, network: &str, recipient: Address) -> Result<Self, MessageError> {
         let (json, rest) = split_head(literal, "letter head", LETTER_HEAD_BYTES_MAX)?;
-        let head: Head =
-            serde_json::from_slice(&json).map_err(|e| MessageError::json("letter head", &e))?;
-        let claims: Claims =
-            serde_json::from_str(&head.claims).map_err(|e| MessageError::json("letter", &e))?;
+        let head: Head = json::read("letter head", &json, LETTER_HEAD_BYTES_MAX)?;
+        let claims: Claims = json::read("letter", head.claims.as_bytes(), LETTER_HEAD_BYTES_MAX)?;
         if claims.version != PROTOCOL_VERSION {
             return Err(MessageError::WrongVersion(claims.version));
         }
         check_network(&claims.network, network)?;
         if claims.to != recipient {
-            return Err(MessageError::Rule("letter was written to somebody else"));
+            return Err(MessageError::WrongAudience {
+                found: claims.to,
+                expected: recipient,
+            });
         }
         if claims.from != head.proof.wallet {
             return Err(MessageError::WrongSigner {
@@ -161,13 +171,23 @@ impl Letter {
             });
         }
         let signed_at = head.proof.time;
-        head.proof.verify(network, Purpose::Letter, recipient, head.claims.as_bytes(), signed_at)?;
+        head.proof.verify(
+            network,
+            Purpose::Letter,
+            recipient,
+            head.claims.as_bytes(),
+            signed_at,
+        )?;
         let body = take_body(&rest, head.body_bytes)?;
         if sha256(&body) != claims.body_digest {
             return Err(MessageError::WrongDigest("letter's body"));
         }
         check_part(&claims.part, body.len())?;
-        Ok(Self { claims, card: head.card, body })
+        Ok(Self {
+            claims,
+            card: head.card,
+            body,
+        })
     }
 }
 

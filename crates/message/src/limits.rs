@@ -8,6 +8,10 @@ pub const HEADER_BYTES_MAX: usize = 1_536;
 pub const LETTER_HEAD_BYTES_MAX: usize = 6_144;
 /// Longest command, bytes.
 pub const COMMAND_BYTES_MAX: usize = 7_000;
+/// Longest text of a signed card, node record or acceptance, bytes.
+pub const DOCUMENT_BYTES_MAX: usize = 12_000;
+/// Longest JSON of an answer, bytes; it has to fit the largest of [`ANSWER_SIZES`].
+pub const ANSWER_BYTES_MAX: usize = 63_900;
 /// Longest network id, bytes.
 pub const NETWORK_ID_BYTES_MAX: usize = 64;
 /// Longest life of a frame: its expiry is at most this far ahead, seconds.
@@ -18,6 +22,8 @@ pub const CLOCK_WINDOW_SECS: u64 = 600;
 pub const VALIDITY_SECS_MAX: u64 = 30 * 24 * 3_600;
 /// Sizes of a sealed answer on the wire, bytes, ascending.
 pub const ANSWER_SIZES: [usize; 3] = [4_096, 16_000, 64_000];
+/// Bounds of a channel's withdraw delay, seconds, as the settlement contract demands them.
+pub const WITHDRAW_DELAY_SECS: std::ops::RangeInclusive<u64> = 900..=2_592_000;
 /// Most parts that a letter may be cut into.
 pub const PARTS_MAX: u32 = 1_000_000;
 /// Longest certificate inside a card or record, bytes.

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     card::{check_network, check_validity, read_certificate},
     error::MessageError,
-    limits::{URL_BYTES_MAX, URLS_MAX},
+    json,
+    limits::{DOCUMENT_BYTES_MAX, URL_BYTES_MAX, URLS_MAX},
     signed::SignedDocument,
     text, typed,
 };
@@ -31,7 +32,11 @@ pub struct Prices {
 impl Default for Prices {
     /// The whitepaper's.
     fn default() -> Self {
-        Self { recipient_per_byte: 20, relay_per_byte: 10, storage_per_kb_hour: 14 }
+        Self {
+            recipient_per_byte: 20,
+            relay_per_byte: 10,
+            storage_per_kb_hour: 14,
+        }
     }
 }
 
@@ -42,15 +47,21 @@ pub struct RecordBody {
     /// The network it is for.
     pub network: String,
     /// The node's wallet: its name.
+    #[serde(with = "text::eip55")]
     pub node: Address,
     /// The wallet that is paid; not the node's own by default.
+    #[serde(with = "text::eip55")]
     pub cash: Address,
     /// The OpenPGP certificate that layers are sealed to.
     #[serde(with = "text::base64_bytes")]
     pub certificate: Vec<u8>,
     /// The certificate that will follow it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next_certificate: Option<String>,
+    #[serde(
+        default,
+        with = "text::base64_opt",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub next_certificate: Option<Vec<u8>>,
     /// Where packets are posted, path included, in order of preference.
     pub urls: Vec<String>,
     /// Whether it takes clients.
@@ -83,6 +94,8 @@ pub struct NodeRecord {
     pub body: RecordBody,
     /// Its certificate, checked.
     pub certificate: Certificate,
+    /// The certificate that will follow it, checked.
+    pub next_certificate: Option<Certificate>,
     /// As it was signed.
     pub signed: SignedDocument,
 }
@@ -100,32 +113,55 @@ fn claim(body: &RecordBody, document: &str) -> typed::NodeRecord {
 impl NodeRecord {
     /// Signs a record with the wallet that it names.
     pub fn sign(wallet: &Wallet, body: RecordBody) -> Result<Self, MessageError> {
-        let document =
-            serde_json::to_string(&body).map_err(|e| MessageError::json("node record", &e))?;
-        let signature =
-            eip712::sign(wallet, &claim(&body, &document), &eip712::domain(&body.network))?;
+        let document = json::write("node record", &body, DOCUMENT_BYTES_MAX)?;
+        let signature = eip712::sign(
+            wallet,
+            &claim(&body, &document),
+            &eip712::domain(&body.network),
+        )?;
         let (network, now) = (body.network.clone(), body.valid_from);
-        Self::read(SignedDocument { document, signature }, &network, now)
+        Self::read(
+            SignedDocument {
+                document,
+                signature,
+            },
+            &network,
+            now,
+        )
     }
 
     /// Checks a record: signature, network, time, URLs, sizes, certificate.
     pub fn read(signed: SignedDocument, network: &str, now: u64) -> Result<Self, MessageError> {
-        let body: RecordBody = serde_json::from_str(&signed.document)
-            .map_err(|e| MessageError::json("node record", &e))?;
+        let document = signed.document.as_bytes();
+        let body: RecordBody = json::read("node record", document, DOCUMENT_BYTES_MAX)?;
         check_network(&body.network, network)?;
         check_validity("node record", body.valid_from, body.valid_until, now)?;
         check_urls(&body.urls)?;
         let sizes: Vec<usize> = body.sizes.iter().map(|&size| size as usize).collect();
         if layer_minus_packet::Sizes::new(&sizes).is_err() {
-            return Err(MessageError::Rule("packet sizes of the node record are not a list of 1 to 8 ascending sizes"));
+            return Err(MessageError::Rule(
+                "packet sizes of the node record are not usable",
+            ));
         }
         let claim = claim(&body, &signed.document);
         let found = eip712::signer_of(&claim, &eip712::domain(network), &signed.signature)?;
         if found != body.node {
-            return Err(MessageError::WrongSigner { found, expected: body.node });
+            return Err(MessageError::WrongSigner {
+                found,
+                expected: body.node,
+            });
         }
         let certificate = read_certificate(&body.certificate, body.node)?;
-        Ok(Self { body, certificate, signed })
+        let next_certificate = match &body.next_certificate {
+            Some(bytes) => Some(read_certificate(bytes, body.node)?),
+            None => None,
+        };
+        Ok(Self {
+            body,
+            certificate,
+            next_certificate,
+            signed,
+        })
     }
 
     /// The node's address.
@@ -137,17 +173,23 @@ impl NodeRecord {
 
 fn check_urls(urls: &[String]) -> Result<(), MessageError> {
     if urls.is_empty() || urls.len() > URLS_MAX {
-        return Err(MessageError::Rule("node record names no URL, or more than 8"));
+        return Err(MessageError::Rule(
+            "node record names no URL, or more than 8",
+        ));
     }
     for url in urls {
-        let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+        let rest = url
+            .strip_prefix("http://")
+            .or_else(|| url.strip_prefix("https://"));
         let shaped = rest.is_some_and(|rest| {
             rest.find('/').is_some_and(|slash| slash > 0)
                 && rest.bytes().all(|byte| byte.is_ascii_graphic())
                 && !rest.contains(['@', '#', '"', '<', '>', '\\'])
         });
         if !shaped || url.len() > URL_BYTES_MAX {
-            return Err(MessageError::Rule("URL of a node record is not http(s)://host[:port]/path"));
+            return Err(MessageError::Rule(
+                "URL of a node record is not http(s)://host[:port]/path",
+            ));
         }
     }
     Ok(())

@@ -1,7 +1,9 @@
 //! Documents signed by a wallet, and statements signed by a device it delegated to.
 
 use alloy_primitives::{B256, FixedBytes, keccak256};
-use layer_minus_wallet::{Address, DeviceKey, Signature, SignedDelegation, Wallet, typed as eip712};
+use layer_minus_wallet::{
+    Address, DeviceKey, Scope, Signature, SignedDelegation, Wallet, typed as eip712,
+};
 use rand::{CryptoRng, RngCore};
 use serde::{Deserialize, Serialize};
 
@@ -29,10 +31,10 @@ impl Purpose {
     }
 
     /// The delegation scope that a device needs to sign it.
-    const fn scope(self) -> &'static str {
+    const fn scope(self) -> Scope {
         match self {
-            Self::Command | Self::Acceptance => "request",
-            Self::Letter => "message",
+            Self::Command | Self::Acceptance => Scope::REQUEST,
+            Self::Letter => Scope::MESSAGE,
         }
     }
 }
@@ -42,7 +44,11 @@ impl Purpose {
 #[serde(deny_unknown_fields)]
 pub struct Proof {
     /// The wallet in whose name it is said.
+    #[serde(with = "text::eip55")]
     pub wallet: Address,
+    /// For whom it is: a node, a person, or the zero address for whoever reads it.
+    #[serde(with = "text::eip55")]
+    pub audience: Address,
     /// Unix seconds of signing.
     #[serde(with = "text::decimal")]
     pub time: u64,
@@ -53,7 +59,6 @@ pub struct Proof {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<SignedDelegation>,
     /// By the device, or the wallet.
-    #[serde(with = "text::display")]
     pub signature: Signature,
 }
 
@@ -71,17 +76,17 @@ impl Signer<'_> {
     #[must_use]
     pub fn address(&self) -> Address {
         match self {
-            Self::Device(device) => device.delegation.wallet,
+            Self::Device(device) => device.wallet(),
             Self::Wallet(wallet) => wallet.address(),
         }
     }
 }
 
-fn statement(proof: &Proof, purpose: Purpose, audience: Address, content: &[u8]) -> typed::Statement {
+fn statement(proof: &Proof, purpose: Purpose, content: &[u8]) -> typed::Statement {
     typed::Statement {
         purpose: purpose.name().to_owned(),
         wallet: proof.wallet,
-        audience,
+        audience: proof.audience,
         time: proof.time,
         nonce: FixedBytes(proof.nonce),
         digest: keccak256(content),
@@ -102,17 +107,18 @@ impl Proof {
         let mut nonce = [0; 16];
         rng.fill_bytes(&mut nonce);
         let (device, key) = match signer {
-            Signer::Device(device) => (Some(device.delegation.clone()), &device.key),
+            Signer::Device(device) => (Some(device.delegation().clone()), device.key()),
             Signer::Wallet(wallet) => (None, wallet),
         };
         let mut proof = Self {
             wallet: signer.address(),
+            audience,
             time: now,
             nonce,
             device,
             signature: key.sign_hash(&B256::ZERO),
         };
-        let statement = statement(&proof, purpose, audience, content);
+        let statement = statement(&proof, purpose, content);
         proof.signature = eip712::sign(key, &statement, &eip712::domain(network))?;
         Ok(proof)
     }
@@ -126,7 +132,13 @@ impl Proof {
         content: &[u8],
         now: u64,
     ) -> Result<(), MessageError> {
-        let statement = statement(self, purpose, audience, content);
+        if self.audience != audience {
+            return Err(MessageError::WrongAudience {
+                found: self.audience,
+                expected: audience,
+            });
+        }
+        let statement = statement(self, purpose, content);
         let found = eip712::signer_of(&statement, &eip712::domain(network), &self.signature)?;
         let expected = match &self.device {
             None => self.wallet,
@@ -137,14 +149,15 @@ impl Proof {
                         expected: self.wallet,
                     });
                 }
-                delegation.verify(network, now)?;
-                if !delegation.scope.allows(purpose.scope()) {
-                    return Err(MessageError::Rule("delegation does not cover this purpose"));
-                }
+                delegation.verify_for(purpose.scope(), network, now)?;
                 delegation.device
             }
         };
-        if found == expected { Ok(()) } else { Err(MessageError::WrongSigner { found, expected }) }
+        if found == expected {
+            Ok(())
+        } else {
+            Err(MessageError::WrongSigner { found, expected })
+        }
     }
 
     /// Whether the time of signing is within the window around `now`.
@@ -161,6 +174,5 @@ pub struct SignedDocument {
     /// The JSON text.
     pub document: String,
     /// By the wallet that the document names.
-    #[serde(with = "text::display")]
     pub signature: Signature,
 }
