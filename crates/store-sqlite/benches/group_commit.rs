@@ -1,0 +1,2 @@
+//! Group commit.
+fn main() {}

@@ -1,0 +1,99 @@
+//! Room: how much a store takes, how much of it is free, and giving it back.
+
+use layer_minus_node::store::StoreError;
+
+use crate::error::{from_io, from_sqlite};
+use crate::files::{LOG_SUFFIXES, beside};
+use crate::store::SqliteStore;
+
+/// Free pages given back in one transaction: few, so that other writers get their turn.
+const PAGES_PER_STEP: u64 = 1024;
+
+impl SqliteStore {
+    /// Bytes that the store takes on disk: the database file and its log.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`] when the file cannot be looked at.
+    pub fn size_bytes(&self) -> Result<u64, StoreError> {
+        let failed = |error| from_io("cannot look at", &self.path, &error);
+        let mut bytes = std::fs::metadata(&self.path).map_err(failed)?.len();
+        for log in LOG_SUFFIXES.map(|suffix| beside(&self.path, suffix)) {
+            // It may be gone, or go at this moment.
+            bytes += std::fs::metadata(log).map_or(0, |metadata| metadata.len());
+        }
+        Ok(bytes)
+    }
+
+    /// Bytes inside the database file that hold nothing: new rows take them first, and
+    /// [`SqliteStore::compact`] gives them back.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`] when they cannot be counted.
+    pub fn free_bytes(&self) -> Result<u64, StoreError> {
+        Ok(self
+            .number("freelist_count")?
+            .saturating_mul(self.number("page_size")?))
+    }
+
+    /// Gives free room in the database file back to the disk and empties the log; returns by how
+    /// many bytes the files became smaller.
+    ///
+    /// It works in small transactions beside other writers and needs no second copy of the store.
+    ///
+    /// # Errors
+    /// [`StoreError::Misuse`] inside a transaction or on a read-only handle, else what the disk
+    /// says; what was already given back stays so.
+    pub fn compact(&mut self) -> Result<u64, StoreError> {
+        if !self.writable {
+            return Err(StoreError::Misuse("the store is open for reading only"));
+        }
+        if self.in_transaction() {
+            return Err(StoreError::Misuse(
+                "the store cannot be compacted inside a transaction",
+            ));
+        }
+        let before = self.size_bytes()?;
+        let mut free = self.number("freelist_count")?;
+        while free > 0 {
+            self.query(&format!("PRAGMA incremental_vacuum({PAGES_PER_STEP})"))?;
+            let left = self.number("freelist_count")?;
+            if left >= free {
+                break;
+            }
+            free = left;
+        }
+        self.query("PRAGMA wal_checkpoint(TRUNCATE)")?;
+        Ok(before.saturating_sub(self.size_bytes()?))
+    }
+
+    /// Changes the limit that [`Options::max_bytes`](crate::Options::max_bytes) set for this
+    /// handle.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`] when SQLite refuses.
+    pub fn set_max_bytes(&self, max_bytes: Option<u64>) -> Result<(), StoreError> {
+        /// SQLite's own limit, 2^32 - 2 pages.
+        const MAX_PAGES: u64 = 0xffff_fffe;
+        let page_bytes = self.number("page_size")?.max(1);
+        // Zero pages would only ask.
+        let pages = max_bytes.map_or(MAX_PAGES, |bytes| (bytes / page_bytes).clamp(1, MAX_PAGES));
+        self.query(&format!("PRAGMA max_page_count = {pages}"))
+    }
+
+    pub(crate) fn number(&self, pragma: &str) -> Result<u64, StoreError> {
+        self.connection
+            .query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0))
+            .map_err(from_sqlite)
+    }
+
+    /// Runs a statement to its end, whatever rows it answers.
+    fn query(&self, sql: &str) -> Result<(), StoreError> {
+        let run = || {
+            let mut statement = self.connection.prepare(sql)?;
+            let mut rows = statement.query([])?;
+            while rows.next()?.is_some() {}
+            Ok(())
+        };
+        run().map_err(from_sqlite)
+    }
+}
