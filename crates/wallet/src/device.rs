@@ -83,3 +83,63 @@ impl DeviceKey {
         typed::sign(&self.key, message, domain)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha20Rng;
+
+    #[test]
+    fn signs_in_the_name_of_its_wallet() {
+        let mut rng = ChaCha20Rng::seed_from_u64(6);
+        let owner = Wallet::generate(&mut rng);
+        let device =
+            DeviceKey::generate(&mut rng, &owner, "devnet", Scope::ALL, 1_000, 100).unwrap();
+        assert_eq!(device.wallet(), owner.address());
+        assert_ne!(device.address(), owner.address());
+        assert_eq!(device.delegation().verify("devnet", 1_050), Ok(()));
+        let message = device.delegation().terms();
+        let domain = typed::domain("devnet");
+        let signature = device.sign(&message, &domain).unwrap();
+        assert_eq!(
+            typed::signer_of(&message, &domain, &signature),
+            Ok(device.address())
+        );
+        assert!(matches!(
+            DeviceKey::generate(&mut rng, &owner, "devnet", Scope::ALL, 1_000, 0),
+            Err(WalletError::Lifetime { .. })
+        ));
+    }
+
+    #[test]
+    fn key_and_delegation_belong_together() {
+        let mut rng = ChaCha20Rng::seed_from_u64(6);
+        let owner = Wallet::generate(&mut rng);
+        let [a, b] = [0, 1].map(|_| {
+            DeviceKey::generate(&mut rng, &owner, "devnet", Scope::ALL, 1_000, 100).unwrap()
+        });
+        let again = DeviceKey::from_parts(a.key().clone(), a.delegation().clone()).unwrap();
+        assert_eq!(again.address(), a.address());
+        assert_eq!(
+            DeviceKey::from_parts(a.key().clone(), b.delegation().clone()).unwrap_err(),
+            WalletError::WrongDevice {
+                expected: b.address(),
+                found: a.address()
+            }
+        );
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let mut rng = ChaCha20Rng::seed_from_u64(6);
+        let owner = Wallet::generate(&mut rng);
+        let device =
+            DeviceKey::generate(&mut rng, &owner, "devnet", Scope::ALL, 1_000, 100).unwrap();
+        let shown = format!("{device:?}");
+        assert!(shown.contains(&device.address().to_string()));
+        for secret in [&owner, device.key()].map(Wallet::secret_bytes) {
+            assert!(!shown.contains(&hex::encode(secret.as_slice())));
+        }
+    }
+}

@@ -78,3 +78,47 @@ impl<'de> Deserialize<'de> for Scope {
         String::deserialize(from)?.parse().map_err(D::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scope_has_one_text() {
+        for (scope, text) in [
+            (Scope::REQUEST, "request"),
+            (Scope::MESSAGE, "message"),
+            (Scope::ALL, "request,message"),
+        ] {
+            assert_eq!(scope.to_string(), text);
+            assert_eq!(text.parse(), Ok(scope));
+            let json = format!("\"{text}\"");
+            assert_eq!(serde_json::to_string(&scope).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Scope>(&json).unwrap(), scope);
+            assert!(scope.contains(scope) && Scope::ALL.contains(scope));
+        }
+        assert_eq!(Scope::REQUEST | Scope::MESSAGE, Scope::ALL);
+        assert!(!Scope::REQUEST.contains(Scope::MESSAGE));
+        assert!(!Scope::MESSAGE.contains(Scope::ALL));
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for text in [
+            "",
+            ",",
+            "Request",
+            "request,",
+            "request, message",
+            "message,request",
+            "request,request",
+            "request,message,card",
+            "all",
+        ] {
+            assert_eq!(
+                text.parse::<Scope>(),
+                Err(WalletError::BadScope(text.to_owned()))
+            );
+        }
+    }
+}

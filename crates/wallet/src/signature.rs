@@ -206,3 +206,165 @@ impl TryFrom<alloy_primitives::Signature> for Signature {
         Self::from_bytes(&foreign.normalized_s().as_bytes())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Wallet;
+    use alloy_primitives::keccak256;
+    use proptest::prelude::*;
+
+    /// The order of secp256k1.
+    const ORDER: U256 = U256::from_be_bytes([
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xfe, 0xba, 0xae, 0xdc, 0xe6, 0xaf, 0x48, 0xa0, 0x3b, 0xbf, 0xd2, 0x5e, 0x8c, 0xd0, 0x36,
+        0x41, 0x41,
+    ]);
+
+    fn signed() -> (Wallet, B256, Signature) {
+        let wallet = Wallet::from_secret(&[7; 32]).unwrap();
+        let hash = keccak256("hash");
+        let signature = wallet.sign_hash(&hash);
+        (wallet, hash, signature)
+    }
+
+    fn join(r: U256, s: U256, v: u8) -> [u8; 65] {
+        let mut bytes = [v; 65];
+        bytes[..32].copy_from_slice(&r.to_be_bytes::<32>());
+        bytes[32..64].copy_from_slice(&s.to_be_bytes::<32>());
+        bytes
+    }
+
+    fn split(signature: &Signature) -> (U256, U256, u8) {
+        let bytes = signature.as_bytes();
+        (
+            U256::from_be_slice(&bytes[..32]),
+            U256::from_be_slice(&bytes[32..64]),
+            bytes[64],
+        )
+    }
+
+    fn reason(bytes: &[u8]) -> &'static str {
+        match Signature::from_bytes(bytes) {
+            Err(WalletError::BadSignature(reason)) => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_mirrored_signature_is_refused() {
+        let (wallet, hash, signature) = signed();
+        let (r, s, v) = split(&signature);
+        let mirrored = join(r, ORDER - s, 55 - v);
+        assert_eq!(reason(&mirrored), "s is in the upper half of the order");
+        // It is a signature of the same key all the same, which is why the form must be one.
+        let plain = alloy_primitives::Signature::from_raw(&mirrored).unwrap();
+        assert_eq!(
+            plain.recover_address_from_prehash(&hash).unwrap(),
+            wallet.address()
+        );
+        assert_eq!(Signature::try_from(plain).unwrap(), signature);
+    }
+
+    #[test]
+    fn half_the_order_is_the_largest_s() {
+        let half = U256::from_be_bytes(HALF_ORDER);
+        assert_eq!(half, ORDER / U256::from(2));
+        let r = U256::from(1);
+        assert!(Signature::from_bytes(&join(r, half, 27)).is_ok());
+        assert!(Signature::from_bytes(&join(r, half + r, 27)).is_err());
+    }
+
+    #[test]
+    fn refuses_every_other_form() {
+        let (_, _, signature) = signed();
+        let (r, s, v) = split(&signature);
+        for wrong in [0, 1, 2, 26, 29, 30, 37, 255] {
+            assert_eq!(reason(&join(r, s, wrong)), "v is not 27 or 28");
+        }
+        let range = "r or s is zero or not below the order";
+        assert_eq!(reason(&join(U256::ZERO, s, v)), range);
+        assert_eq!(reason(&join(r, U256::ZERO, v)), range);
+        assert_eq!(reason(&join(ORDER, s, v)), range);
+        assert_eq!(reason(&join(U256::MAX, s, v)), range);
+        assert!(Signature::from_bytes(&join(ORDER - U256::from(1), s, v)).is_ok());
+        for length in [0, 64, 66] {
+            assert_eq!(reason(&vec![27; length]), "length is not 65 bytes");
+        }
+    }
+
+    #[test]
+    fn recovers_the_signer_and_nobody_from_nonsense() {
+        let (wallet, hash, signature) = signed();
+        assert_eq!(recover(&hash, &signature), Ok(wallet.address()));
+        assert_ne!(
+            recover(&keccak256("other"), &signature),
+            Ok(wallet.address())
+        );
+        let (_, s, v) = split(&signature);
+        // No point of the curve has x = 5.
+        let nowhere = Signature::from_bytes(&join(U256::from(5), s, v)).unwrap();
+        assert_eq!(recover(&hash, &nowhere), Err(WalletError::NoSigner));
+    }
+
+    #[test]
+    fn text_is_hex_with_its_prefix() {
+        let (_, _, signature) = signed();
+        let text = signature.to_string();
+        assert_eq!(text.len(), 132);
+        assert_eq!(text.parse(), Ok(signature));
+        assert_eq!(
+            format!("0x{}", text[2..].to_uppercase()).parse(),
+            Ok(signature)
+        );
+        let spaced = format!("{text} ");
+        for wrong in ["", "0x", &text[2..], &text[..130], &spaced, "0xä"] {
+            assert_eq!(
+                wrong.parse::<Signature>(),
+                Err(WalletError::BadHex {
+                    what: "signature",
+                    bytes: 65
+                })
+            );
+        }
+        let json = serde_json::to_string(&signature).unwrap();
+        assert_eq!(json, format!("\"{text}\""));
+        assert_eq!(serde_json::from_str::<Signature>(&json).unwrap(), signature);
+        let (r, s, v) = split(&signature);
+        let mirrored = format!("\"0x{}\"", hex::encode(join(r, ORDER - s, 55 - v)));
+        assert!(serde_json::from_str::<Signature>(&mirrored).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn sign_encode_decode_recover(secret in any::<[u8; 32]>(), hash in any::<[u8; 32]>()) {
+            prop_assume!(Wallet::from_secret(&secret).is_ok());
+            let wallet = Wallet::from_secret(&secret).unwrap();
+            let hash = B256::from(hash);
+            let signature = wallet.sign_hash(&hash);
+            prop_assert_eq!(Signature::from_bytes(&signature.to_bytes()), Ok(signature));
+            prop_assert_eq!(signature.to_string().parse(), Ok(signature));
+            let foreign = alloy_primitives::Signature::from(&signature);
+            prop_assert_eq!(Signature::try_from(foreign), Ok(signature));
+            prop_assert_eq!(recover(&hash, &signature), Ok(wallet.address()));
+        }
+
+        #[test]
+        fn any_bytes_are_refused_or_recover_quietly(
+            mut bytes in any::<[u8; 65]>(),
+            v in 26_u8..30,
+            hash in any::<[u8; 32]>(),
+        ) {
+            bytes[64] = v;
+            if let Ok(signature) = Signature::from_bytes(&bytes) {
+                prop_assert_eq!(signature.to_bytes(), bytes);
+                let ours = recover(&B256::from(hash), &signature).ok();
+                let theirs = alloy_primitives::Signature::from(&signature)
+                    .recover_address_from_prehash(&B256::from(hash)).ok();
+                prop_assert_eq!(ours, theirs);
+            } else {
+                prop_assert!(!(27..=28).contains(&v) || bytes[32] >= 0x7f);
+            }
+        }
+    }
+}

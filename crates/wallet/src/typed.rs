@@ -132,3 +132,161 @@ pub fn verify<T: SolStruct>(
         Err(WalletError::WrongSigner { expected, found })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Wallet;
+    use alloy_primitives::{ChainId, address, b256};
+    use alloy_signer::{Error, UnsupportedSignerOperation};
+
+    mod example {
+        alloy_sol_types::sol! {
+            struct Person { string name; address wallet; }
+            struct Mail { Person from; Person to; string contents; }
+        }
+    }
+
+    fn mail() -> (example::Mail, Eip712Domain, Wallet) {
+        let person = |name: &str, wallet| example::Person {
+            name: name.to_owned(),
+            wallet,
+        };
+        let mail = example::Mail {
+            from: person("Cow", address!("CD2a3d9F938E13CD947Ec05AbC7FE734Df8DD826")),
+            to: person("Bob", address!("bBbBBBBbbBBBbbbBbbBbbbbBBbBbbbbBbBbbBBbB")),
+            contents: "Hello, Bob!".to_owned(),
+        };
+        let contract = address!("CcCCccccCCCCcCCCCCCcCcCccCcCCCcCcccccccC");
+        let wallet = Wallet::from_secret(keccak256("cow").as_slice()).unwrap();
+        (
+            mail,
+            domain_for_chain("Ether Mail", "1", 1, contract),
+            wallet,
+        )
+    }
+
+    /// The example of EIP-712 itself.
+    #[test]
+    fn the_example_of_the_standard() {
+        let (mail, domain, wallet) = mail();
+        assert_eq!(
+            domain.separator(),
+            b256!("f2cee375fa42b42143804025fc449deafd50cc031ca257e0b194a650a912090f")
+        );
+        assert_eq!(
+            hash(&mail, &domain),
+            b256!("be609aee343fb3c4b28e1df9e632fca64fcfaede20f02e86244efddf30957bd2")
+        );
+        let signature = sign(&wallet, &mail, &domain).unwrap();
+        assert_eq!(
+            signature.to_string(),
+            "0x4355c47d63924e8a72e509b65029052eb6c299d53a04e167c5775fd466751c9d\
+             07299936d304c153f6443dfa05f40ff007d72911b6f72307f996231605b91562\
+             1c"
+        );
+        assert_eq!(signer_of(&mail, &domain, &signature), Ok(mail.from.wallet));
+        assert_eq!(verify(&mail, &domain, &signature, mail.from.wallet), Ok(()));
+        assert_eq!(
+            verify(&mail, &domain, &signature, mail.to.wallet),
+            Err(WalletError::WrongSigner {
+                expected: mail.to.wallet,
+                found: mail.from.wallet
+            })
+        );
+    }
+
+    #[test]
+    fn a_signature_counts_in_its_domain_only() {
+        let (mail, domain, wallet) = mail();
+        let signature = sign(&wallet, &mail, &domain).unwrap();
+        let contract = domain.verifying_contract.unwrap();
+        for other in [
+            super::domain("devnet"),
+            super::domain("main"),
+            domain_for_chain("Ether Mail", "1", 2, contract),
+            domain_for_chain("Ether Mail", "2", 1, contract),
+            domain_for_chain("Mail", "1", 1, contract),
+            domain_for_chain("Ether Mail", "1", 1, Address::ZERO),
+        ] {
+            assert!(
+                verify(&mail, &other, &signature, wallet.address()).is_err(),
+                "{other:?}"
+            );
+        }
+        assert_ne!(
+            super::domain("devnet").separator(),
+            super::domain("main").separator()
+        );
+    }
+
+    /// A device that shows typed data and signs nothing else, with a high `s` as some do.
+    struct Hardware(Wallet);
+
+    impl SignerSync for Hardware {
+        fn sign_hash_sync(&self, _: &B256) -> alloy_signer::Result<alloy_primitives::Signature> {
+            Err(Error::UnsupportedOperation(
+                UnsupportedSignerOperation::SignHash,
+            ))
+        }
+
+        fn sign_typed_data_sync<T: SolStruct>(
+            &self,
+            message: &T,
+            domain: &Eip712Domain,
+        ) -> alloy_signer::Result<alloy_primitives::Signature> {
+            let low = self.0.sign_hash(&message.eip712_signing_hash(domain));
+            let low = alloy_primitives::Signature::from(&low);
+            let order = b256!("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141");
+            let high = U256::from_be_bytes(order.0) - low.s();
+            Ok(alloy_primitives::Signature::new(low.r(), high, !low.v()))
+        }
+
+        fn chain_id_sync(&self) -> Option<ChainId> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_hardware_wallet_signs_typed_data_and_no_hashes() {
+        let (mail, domain, wallet) = mail();
+        let hardware = Hardware(wallet.clone());
+        assert_eq!(
+            sign(&hardware, &mail, &domain),
+            sign(&wallet, &mail, &domain)
+        );
+    }
+
+    /// A signer that is out of reach.
+    struct Unplugged;
+
+    impl SignerSync for Unplugged {
+        fn sign_hash_sync(&self, _: &B256) -> alloy_signer::Result<alloy_primitives::Signature> {
+            Err(Error::message("unplugged"))
+        }
+
+        fn chain_id_sync(&self) -> Option<ChainId> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_failing_signer_is_told() {
+        let (mail, domain, _) = mail();
+        assert_eq!(
+            sign(&Unplugged, &mail, &domain),
+            Err(WalletError::Signer("unplugged".to_owned()))
+        );
+    }
+
+    #[test]
+    fn signs_asynchronously_too() {
+        let (mail, domain, wallet) = mail();
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let future = std::pin::pin!(sign_async(&wallet, &mail, &domain));
+        let std::task::Poll::Ready(signature) = future.poll(&mut context) else {
+            panic!("a local key does not wait");
+        };
+        assert_eq!(signature, sign(&wallet, &mail, &domain));
+    }
+}

@@ -52,8 +52,10 @@ impl Wallet {
     pub fn from_secret(secret: &[u8]) -> Result<Self, WalletError> {
         let bytes =
             Zeroizing::new(<[u8; 32]>::try_from(secret).map_err(|_| WalletError::BadSecret)?);
-        let key = SecretKey::from_byte_array(*bytes).map_err(|_| WalletError::BadSecret)?;
+        let mut key = SecretKey::from_byte_array(*bytes).map_err(|_| WalletError::BadSecret)?;
         let secret = Secret(Box::new(key));
+        // The type is `Copy`: what went into the box is also still here.
+        key.non_secure_erase();
         let address = signature::address_of(&secret.0.public_key(signature::curve()));
         Ok(Self {
             secret,
@@ -120,7 +122,8 @@ impl alloy_signer::SignerSync for Wallet {
     }
 }
 
-#[async_trait::async_trait]
+#[cfg_attr(target_family = "wasm", async_trait::async_trait(?Send))]
+#[cfg_attr(not(target_family = "wasm"), async_trait::async_trait)]
 impl alloy_signer::Signer for Wallet {
     async fn sign_hash(&self, hash: &B256) -> alloy_signer::Result<alloy_primitives::Signature> {
         Ok((&Self::sign_hash(self, hash)).into())

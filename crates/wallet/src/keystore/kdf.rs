@@ -4,13 +4,14 @@ use crate::error::{WalletError, excerpt};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// The most memory that scrypt may take: 512 MiB. The usual parameters take 256.
+/// The most memory that scrypt may take (128 n r): 512 MiB. The usual parameters take 256.
 pub const MAX_SCRYPT_MEMORY_BYTES: u64 = 512 << 20;
 
-/// The most that scrypt may write in all, which is what its time goes by: 2 GiB (some 4 s).
-pub const MAX_SCRYPT_WORK_BYTES: u64 = 2 << 30;
+/// The most that scrypt may write in all (128 n r p), which is what its time goes by: 1 GiB, four
+/// times the usual parameters.
+pub const MAX_SCRYPT_WORK_BYTES: u64 = 1 << 30;
 
-/// The most rounds of PBKDF2 (some 5 s).
+/// The most rounds of PBKDF2: some seconds. Usual are 262,144.
 pub const MAX_PBKDF2_ROUNDS: u32 = 10_000_000;
 
 /// The longest salt; 32 is usual.
@@ -84,12 +85,14 @@ impl Derivation {
         match function {
             Function::Scrypt { log_n, r, p } => {
                 let n = 1_u64.checked_shl(log_n.into()).unwrap_or(u64::MAX);
-                let (r_bytes, p) = (128 * u64::from(r), u64::from(p));
-                let memory = r_bytes.saturating_mul(n.saturating_add(p));
+                let row = 128 * u64::from(r);
+                // Its table has n rows and its working block p. With the work bounded too, they
+                // cannot both be large.
+                let memory = row.saturating_mul(n.max(p.into()));
                 bound("scrypt memory", memory, MAX_SCRYPT_MEMORY_BYTES)?;
-                let work = r_bytes.saturating_mul(n).saturating_mul(p);
+                let work = row.saturating_mul(n).saturating_mul(p.into());
                 bound("scrypt work", work, MAX_SCRYPT_WORK_BYTES)?;
-                scrypt_params(log_n, r, u32::try_from(p).unwrap_or(u32::MAX))?;
+                scrypt_params(log_n, r, p)?;
             }
             Function::Pbkdf2 { c } => {
                 if c == 0 {
@@ -125,7 +128,7 @@ fn scrypt_params(log_n: u8, r: u32, p: u32) -> Result<scrypt::Params, WalletErro
     if log_n == 0 {
         return Err(unsupported("kdfparams.n", "1"));
     }
-    scrypt::Params::new(log_n, r, p, DERIVED_BYTES)
+    scrypt::Params::new(log_n, r, p)
         .map_err(|_| unsupported("kdfparams", &format!("n=2^{log_n} r={r} p={p}")))
 }
 
@@ -144,5 +147,110 @@ pub(super) fn unsupported(field: &'static str, given: &str) -> WalletError {
     WalletError::KeystoreUnsupported {
         field,
         given: excerpt(given),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(log_n: u8, r: u32, p: u32) -> Result<(), WalletError> {
+        Derivation::new(Kdf::Scrypt { log_n, r, p }, vec![0; 32]).map(|_| ())
+    }
+
+    fn field(result: Result<(), WalletError>) -> &'static str {
+        match result.unwrap_err() {
+            WalletError::KeystoreLimit { field, .. }
+            | WalletError::KeystoreUnsupported { field, .. } => field,
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn the_usual_parameters_are_within_the_limits() {
+        assert!(Derivation::new(Kdf::default(), vec![0; 32]).is_ok());
+        assert_eq!(Kdf::default(), Kdf::Standard);
+        // geth's light ones; those of old Python programs; the most memory.
+        for (log_n, r, p) in [(12, 8, 6), (18, 1, 8), (19, 8, 1), (19, 8, 2), (1, 1, 1)] {
+            assert_eq!(check(log_n, r, p), Ok(()), "2^{log_n} {r} {p}");
+        }
+    }
+
+    #[test]
+    fn memory_and_work_are_bounded() {
+        for (log_n, r, p) in [
+            (20, 8, 1),
+            (1, 8, 1 << 20),
+            (63, 1, 1),
+            (255, 1, 1),
+            (22, 2, 1),
+        ] {
+            assert_eq!(
+                field(check(log_n, r, p)),
+                "scrypt memory",
+                "2^{log_n} {r} {p}"
+            );
+        }
+        for (log_n, r, p) in [(19, 8, 3), (10, 8, 1025), (2, 1 << 20, 3)] {
+            assert_eq!(
+                field(check(log_n, r, p)),
+                "scrypt work",
+                "2^{log_n} {r} {p}"
+            );
+        }
+        assert_eq!(field(check(18, u32::MAX, u32::MAX)), "scrypt memory");
+        assert_eq!(field(check(255, u32::MAX, u32::MAX)), "scrypt memory");
+        let pbkdf2 = |c, salt| Derivation::new(Kdf::Pbkdf2 { c }, vec![0; salt]).map(|_| ());
+        assert_eq!(pbkdf2(MAX_PBKDF2_ROUNDS, MAX_SALT_BYTES), Ok(()));
+        assert_eq!(field(pbkdf2(MAX_PBKDF2_ROUNDS + 1, 32)), "kdfparams.c");
+        assert_eq!(field(pbkdf2(1, MAX_SALT_BYTES + 1)), "kdfparams.salt");
+    }
+
+    #[test]
+    fn parameters_that_mean_nothing_are_refused() {
+        assert_eq!(field(check(18, 0, 1)), "kdfparams");
+        assert_eq!(field(check(18, 8, 0)), "kdfparams");
+        assert_eq!(field(check(0, 8, 1)), "kdfparams.n");
+        assert_eq!(
+            field(Derivation::new(Kdf::Pbkdf2 { c: 0 }, vec![]).map(|_| ())),
+            "kdfparams.c"
+        );
+    }
+
+    /// RFC 7914, section 11 (PBKDF2) and section 12 (scrypt), the first 32 bytes of each.
+    #[test]
+    fn derives_what_the_rfc_says() {
+        let derive = |kdf, password: &[u8], salt: &[u8]| {
+            let derivation = Derivation::new(kdf, salt.to_vec()).unwrap();
+            hex::encode(derivation.derive(password).unwrap().as_slice())
+        };
+        assert_eq!(
+            derive(Kdf::Pbkdf2 { c: 80_000 }, b"Password", b"NaCl"),
+            "4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56"
+        );
+        assert_eq!(
+            derive(
+                Kdf::Scrypt {
+                    log_n: 4,
+                    r: 1,
+                    p: 1
+                },
+                b"",
+                b""
+            ),
+            "77d6576238657b203b19ca42c18a0497f16b4844e3074ae8dfdffa3fede21442"
+        );
+        assert_eq!(
+            derive(
+                Kdf::Scrypt {
+                    log_n: 10,
+                    r: 8,
+                    p: 16
+                },
+                b"password",
+                b"NaCl"
+            ),
+            "fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b373162"
+        );
     }
 }

@@ -145,8 +145,9 @@ impl Keystore {
 
 impl fmt::Debug for Keystore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = self.address.map(|address| address.to_string());
         f.debug_struct("Keystore")
-            .field("address", &self.address)
+            .field("address", &address)
             .finish_non_exhaustive()
     }
 }
@@ -180,3 +181,6 @@ fn uuid_v4(mut random: [u8; 16]) -> String {
     ];
     groups.join("-")
 }
+
+#[cfg(test)]
+mod tests;
