@@ -168,7 +168,7 @@ fn decode(input: &[u8], start: usize, limit: usize) -> Result<Run, ArmorError> {
             b' ' | b'\t' | b'\r' | b'\n' => continue,
             b'=' | b'-' => {
                 let rest = text.get(index..).unwrap_or_default();
-                let stop = finish(rest, start + index, input.len(), group, digits, &mut bytes)?;
+                let stop = finish(rest, start + index, group, digits, &mut bytes)?;
                 if bytes.len() > limit {
                     bytes.truncate(limit);
                     return Ok(Run {
@@ -210,48 +210,125 @@ fn decode(input: &[u8], start: usize, limit: usize) -> Result<Run, ArmorError> {
 fn finish(
     rest: &[u8],
     offset: usize,
-    length: usize,
     group: u32,
     digits: u8,
     bytes: &mut Vec<u8>,
 ) -> Result<Stop, ArmorError> {
-    let rest = match digits {
-        0 => rest,
-        _ => {
-            let wanted = usize::from(4 - digits);
-            let padding = rest.iter().take_while(|octet| **octet == b'=').count();
-            if digits == 1 {
-                return Err(ArmorError::Padding { offset });
-            }
-            let padded = rest.get(wanted..).filter(|_| padding >= wanted);
-            match padded {
-                Some(rest) => {
-                    let group = group << (6 * u32::from(4 - digits));
-                    let [_, first, second, _] = group.to_be_bytes();
-                    bytes.push(first);
-                    if digits == 3 {
-                        bytes.push(second);
-                    }
-                    rest
-                }
-                None if padding == rest.len() => return Ok(Stop::Input),
-                None => return Err(ArmorError::Padding { offset }),
+    let wrong = ArmorError::Padding { offset };
+    let mut rest = rest;
+    if digits > 0 {
+        if digits == 1 {
+            return Err(wrong);
+        }
+        for _ in digits..4 {
+            match rest.trim_ascii_start() {
+                [b'=', behind @ ..] => rest = behind,
+                [] => return Ok(Stop::Input),
+                _ => return Err(wrong),
             }
         }
-    };
+        let [_, first, second, _] = (group << (6 * (4 - u32::from(digits)))).to_be_bytes();
+        bytes.push(first);
+        if digits == 3 {
+            bytes.push(second);
+        }
+    }
     // Between the base64 and the end line stands nothing but perhaps a checksum (`=XXXX`).
     for line in rest.split(|octet| *octet == b'\n').map(<[u8]>::trim_ascii) {
         match line {
             END => return Ok(Stop::End),
-            [] => {}
             [b'=', ..] if line.len() <= 5 => {}
-            [b'-', ..] if END.starts_with(line) => {}
-            _ => {
-                return Err(ArmorError::Padding {
-                    offset: length - rest.len(),
-                });
-            }
+            [..] if END.starts_with(line) => {}
+            _ => return Err(wrong),
         }
     }
     Ok(Stop::Input)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HELLO: &str = "-----BEGIN PGP MESSAGE-----\nVersion: 1\n\naGVsbG8=\n=abcd\n\
+                         -----END PGP MESSAGE-----\n";
+
+    #[test]
+    fn a_whole_message() {
+        assert_eq!(dearmor(HELLO.as_bytes(), 5), Ok(b"hello".to_vec()));
+        assert_eq!(
+            dearmor(HELLO.as_bytes(), 4),
+            Err(ArmorError::TooLong { limit: 4 })
+        );
+        let marked = format!("\u{feff}{HELLO}");
+        assert_eq!(dearmor(marked.as_bytes(), 5), Ok(b"hello".to_vec()));
+    }
+
+    #[test]
+    fn what_is_no_armored_message_is_named() {
+        let of = |text: &str| dearmor(text.as_bytes(), 1_000);
+        assert_eq!(of("hello"), Err(ArmorError::NotArmored));
+        assert_eq!(
+            of(&HELLO.replace("MESSAGE", "PUBLIC KEY BLOCK")),
+            Err(ArmorError::NotArmored)
+        );
+        assert_eq!(
+            of(&HELLO.replace("\n\n", "\n")),
+            Err(ArmorError::Headers { offset: 28 })
+        );
+        assert_eq!(
+            of(&HELLO.replace("aGVs", "aG*s")),
+            Err(ArmorError::Digit {
+                offset: 42,
+                octet: b'*'
+            })
+        );
+        assert_eq!(
+            of(&HELLO.replace("bG8=", "b===")),
+            Err(ArmorError::Padding { offset: 45 })
+        );
+        assert_eq!(
+            of(&HELLO.replace("G8=", "G8")),
+            Err(ArmorError::Padding { offset: 48 })
+        );
+        assert_eq!(
+            of(&HELLO.replace("END", "STOP")),
+            Err(ArmorError::Padding { offset: 47 })
+        );
+        let short = &HELLO[..44];
+        assert_eq!(
+            of(short),
+            Err(ArmorError::Truncated {
+                length: short.len()
+            })
+        );
+    }
+
+    #[test]
+    fn binary_is_never_armored() {
+        let octets = [&[0xc1, 10][..], b"\n", HELLO.as_bytes()].concat();
+        assert!(!is_armored(&octets));
+        assert!(is_armored(HELLO.as_bytes()));
+        let far = format!("{}{HELLO}", "text\n".repeat(1_000));
+        assert!(!is_armored(far.as_bytes()));
+    }
+
+    #[test]
+    fn a_prefix_decodes_as_far_as_it_goes() {
+        let decoded = dearmor_prefix(&HELLO.as_bytes()[..44], 100);
+        assert_eq!(
+            decoded,
+            Ok(Decoded {
+                bytes: b"hel".to_vec(),
+                complete: false
+            })
+        );
+        let decoded = dearmor_prefix(HELLO.as_bytes(), 100);
+        assert_eq!(
+            decoded,
+            Ok(Decoded {
+                bytes: b"hello".to_vec(),
+                complete: true
+            })
+        );
+    }
 }

@@ -5,8 +5,8 @@ use std::iter::FusedIterator;
 use crate::{
     ReadError, Recipient,
     header::{
-        Header, TAG_MARKER, TAG_OCB, TAG_PADDING, TAG_PKESK, TAG_SED, TAG_SEIPD, TAG_SKESK, octet,
-        slice,
+        Header, TAG_COMPRESSED, TAG_LITERAL, TAG_MARKER, TAG_OCB, TAG_ONE_PASS, TAG_PADDING,
+        TAG_PKESK, TAG_SED, TAG_SEIPD, TAG_SKESK, octet, slice,
     },
     meter::Meter,
     pkesk,
@@ -233,4 +233,28 @@ fn peek_tag(input: &[u8], offset: usize) -> Result<u8, ReadError> {
 #[inline]
 const fn is_head(tag: u8) -> bool {
     matches!(tag, TAG_PKESK | TAG_SKESK | TAG_MARKER | TAG_PADDING | 40..)
+}
+
+/// Whether an OpenPGP message that names no recipient starts here: encrypted to passwords only,
+/// signed, compressed or plain. A prefix is enough; what cannot be told yet is `false`.
+///
+/// Looks at the first octet of the body as well, so that few octets that are no OpenPGP pass.
+#[must_use]
+pub fn is_unaddressed(input: &[u8]) -> bool {
+    let Err(ReadError::NoRecipient { offset, tag }) = read_head(input) else {
+        return false;
+    };
+    let Ok(header) = Header::read(input, offset, &mut ()) else {
+        return false;
+    };
+    match (tag, input.get(header.body)) {
+        // Version octets.
+        (TAG_SEIPD, Some(1 | 2)) | (TAG_OCB, Some(1)) | (TAG_ONE_PASS, Some(3 | 6)) => true,
+        // Without version: only behind a password packet.
+        (TAG_SED, _) => offset > 0,
+        // The algorithm, or the format.
+        (TAG_COMPRESSED, Some(0..=3)) => true,
+        (TAG_LITERAL, Some(b'b' | b't' | b'u' | b'l' | b'1' | b'm')) => true,
+        _ => false,
+    }
 }

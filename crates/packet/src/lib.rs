@@ -46,7 +46,7 @@ pub use body::{Body, PARTIAL_MIN, PARTIALS_MAX, Segments};
 pub use error::{ReadError, Refused};
 pub use head::{
     FILLERS_MAX, HEAD_MAX, HEAD_PKESK_BODY_MAX, Head, PKESKS_MAX, Recipients, SKESK_BODY_MAX,
-    SKESKS_MAX, read_head,
+    SKESKS_MAX, is_unaddressed, read_head,
 };
 pub use id::{Fingerprint, IdError, KeyId, Recipient};
 pub use layout::{Layout, MESSAGE_PKESKS_MAX, SeipdVersion};
