@@ -1,0 +1,311 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::{Deserializer, Error as _};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::{DeliveryError, Gap, Mailbox};
+
+/// Most packets that a `share` consumer can have acknowledged beyond one that it has not, and
+/// most that it can have out at once: 4096 packets are 32 kB in its row.
+pub const AHEAD_MAX: usize = 4096;
+
+/// Seconds after which a consumer that was not seen holds nothing back: 60 days.
+pub const CONSUMER_IDLE_MAX: u64 = 60 * 24 * 3600;
+
+/// How the connections of one consumer divide what comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// One reader, in order, with a cursor of its own: a device.
+    Each,
+    /// Several connections, each packet to one of them: a server behind a balanced load.
+    Share,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Each => "each",
+            Self::Share => "share",
+        })
+    }
+}
+
+/// Names a consumer of a mailbox: random, made by the client.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConsumerId([u8; 16]);
+
+impl ConsumerId {
+    /// An id of these bytes.
+    #[must_use]
+    pub const fn new(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl From<[u8; 16]> for ConsumerId {
+    fn from(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+}
+
+/// 32 lowercase hexadecimal digits.
+impl fmt::Display for ConsumerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ConsumerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConsumerId({self})")
+    }
+}
+
+impl FromStr for ConsumerId {
+    type Err = DeliveryError;
+
+    fn from_str(text: &str) -> Result<Self, DeliveryError> {
+        let mut bytes = [0; 16];
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| DeliveryError::NotAConsumerId)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl Serialize for ConsumerId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ConsumerId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(D::Error::custom)
+    }
+}
+
+/// How far one consumer has come in its mailbox: a small row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
+pub struct Consumer {
+    /// Its name.
+    pub id: ConsumerId,
+    /// How its connections divide what comes.
+    pub mode: Mode,
+    /// All packets up to this number are acknowledged.
+    pub cursor: u64,
+    /// Acknowledged beyond the cursor: in order, at most [`AHEAD_MAX`]. Empty for `each`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ahead: Vec<u64>,
+    /// When it was last connected or acknowledged, Unix seconds.
+    pub last_seen: u64,
+}
+
+impl Consumer {
+    /// A consumer that starts with the oldest packet still there.
+    #[must_use]
+    pub const fn new(id: ConsumerId, mode: Mode, mailbox: &Mailbox, now: u64) -> Self {
+        let cursor = mailbox.first_seq.saturating_sub(1);
+        Self {
+            id,
+            mode,
+            cursor,
+            ahead: Vec::new(),
+            last_seen: now,
+        }
+    }
+
+    /// Acknowledged beyond the cursor, in order.
+    #[must_use]
+    pub fn ahead(&self) -> &[u64] {
+        &self.ahead
+    }
+
+    /// Notes that it is there. A clock that went back changes nothing.
+    pub fn seen(&mut self, now: u64) {
+        self.last_seen = self.last_seen.max(now);
+    }
+
+    /// Whether it was not seen for [`CONSUMER_IDLE_MAX`].
+    #[must_use]
+    pub const fn is_idle(&self, now: u64) -> bool {
+        now.saturating_sub(self.last_seen) > CONSUMER_IDLE_MAX
+    }
+
+    /// Whether this packet is acknowledged.
+    #[must_use]
+    pub fn is_done(&self, seq: u64) -> bool {
+        seq <= self.cursor || self.ahead.binary_search(&seq).is_ok()
+    }
+
+    /// Acknowledges everything up to a packet (mode `each`). Says whether that was news.
+    ///
+    /// # Errors
+    /// [`DeliveryError::NeverStored`] for a number not yet given out, which would lose mail to
+    /// come; [`DeliveryError::WrongMode`] for a `share` consumer, whose other connections may
+    /// still be at it.
+    pub fn acknowledge_through(
+        &mut self,
+        seq: u64,
+        mailbox: &Mailbox,
+    ) -> Result<bool, DeliveryError> {
+        if self.mode != Mode::Each {
+            let what = "everything up to a packet";
+            return Err(DeliveryError::WrongMode {
+                mode: self.mode,
+                what,
+            });
+        }
+        mailbox.check_stored_once(seq)?;
+        let news = seq > self.cursor;
+        self.cursor = self.cursor.max(seq);
+        Ok(news)
+    }
+
+    /// Acknowledges packets one by one (mode `share`), all or none. Says whether any was news.
+    ///
+    /// # Errors
+    /// [`DeliveryError::NeverStored`] for a number not yet given out;
+    /// [`DeliveryError::TooFarAhead`] for more than [`AHEAD_MAX`] numbers, or when that many
+    /// would lie beyond a packet that is not acknowledged; [`DeliveryError::WrongMode`] for an
+    /// `each` consumer.
+    pub fn acknowledge(&mut self, seqs: &[u64], mailbox: &Mailbox) -> Result<bool, DeliveryError> {
+        if self.mode != Mode::Share {
+            let what = "single packets";
+            return Err(DeliveryError::WrongMode {
+                mode: self.mode,
+                what,
+            });
+        }
+        if seqs.len() > AHEAD_MAX {
+            return Err(DeliveryError::TooFarAhead { max: AHEAD_MAX });
+        }
+        for &seq in seqs {
+            mailbox.check_stored_once(seq)?;
+        }
+        let news = seqs.iter().any(|seq| !self.is_done(*seq));
+        if news {
+            self.take(seqs.iter().copied())?;
+        }
+        Ok(news)
+    }
+
+    /// Acknowledges having been told of a gap (either mode).
+    ///
+    /// # Errors
+    /// [`DeliveryError::NotAGap`] when something of the range may still be stored;
+    /// [`DeliveryError::TooFarAhead`] when too much of it lies beyond a packet that is not
+    /// acknowledged: acknowledge that first.
+    pub fn acknowledge_gap(&mut self, gap: Gap, mailbox: &Mailbox) -> Result<(), DeliveryError> {
+        let Gap { from, through } = gap;
+        let below = through < mailbox.first_seq;
+        let is_gap = from >= 1
+            && from <= through
+            && (below
+                || mailbox
+                    .dropped()
+                    .iter()
+                    .any(|g| g.contains(from) && g.contains(through)));
+        if !is_gap {
+            return Err(DeliveryError::NotAGap { from, through });
+        }
+        if from <= self.cursor.saturating_add(1) {
+            // However wide, it only moves the cursor.
+            self.cursor = self.cursor.max(through);
+            return self.take(std::iter::empty());
+        }
+        if through - from >= AHEAD_MAX as u64 {
+            return Err(DeliveryError::TooFarAhead { max: AHEAD_MAX });
+        }
+        self.take(from..=through)
+    }
+
+    /// Adds numbers beyond the cursor and moves the cursor over what is then without a break.
+    fn take(&mut self, seqs: impl Iterator<Item = u64>) -> Result<(), DeliveryError> {
+        let mut ahead = self.ahead.clone();
+        ahead.extend(seqs);
+        ahead.sort_unstable();
+        ahead.dedup();
+        let mut cursor = self.cursor;
+        let mut reached = 0;
+        for &seq in &ahead {
+            if seq > cursor.saturating_add(1) {
+                break;
+            }
+            cursor = cursor.max(seq);
+            reached += 1;
+        }
+        ahead.drain(..reached);
+        if ahead.len() > AHEAD_MAX {
+            return Err(DeliveryError::TooFarAhead { max: AHEAD_MAX });
+        }
+        self.cursor = cursor;
+        self.ahead = ahead;
+        Ok(())
+    }
+}
+
+/// Up to where every consumer has everything: what is at or below can be deleted.
+///
+/// A consumer that was not seen for [`CONSUMER_IDLE_MAX`] holds nothing back; when it returns it
+/// is told a gap. Without any other consumer the floor is 0: nobody has taken anything.
+#[must_use]
+pub fn floor<'c>(consumers: impl IntoIterator<Item = &'c Consumer>, now: u64) -> u64 {
+    let active = consumers
+        .into_iter()
+        .filter(|consumer| !consumer.is_idle(now));
+    active.map(|consumer| consumer.cursor).min().unwrap_or(0)
+}
+
+/// Whether every consumer, also an idle one, has this packet, so that it can be deleted although
+/// it lies above the [`floor`]. `false` without consumers.
+///
+/// Idle ones count because a packet deleted from between leaves no trace to tell them by.
+#[must_use]
+pub fn taken_by_all<'c>(consumers: impl IntoIterator<Item = &'c Consumer>, seq: u64) -> bool {
+    let mut consumers = consumers.into_iter().peekable();
+    consumers.peek().is_some() && consumers.all(|consumer| consumer.is_done(seq))
+}
+
+/// A consumer as it was read, before its numbers were held against each other.
+#[derive(Deserialize)]
+struct Unchecked {
+    id: ConsumerId,
+    mode: Mode,
+    cursor: u64,
+    #[serde(default)]
+    ahead: Vec<u64>,
+    last_seen: u64,
+}
+
+impl TryFrom<Unchecked> for Consumer {
+    type Error = DeliveryError;
+
+    fn try_from(row: Unchecked) -> Result<Self, DeliveryError> {
+        let mut below = row.cursor.saturating_add(1);
+        let in_order = row.ahead.iter().all(|&seq| {
+            let fits = seq > below;
+            below = seq;
+            fits
+        });
+        if !in_order || row.ahead.len() > AHEAD_MAX {
+            return Err(DeliveryError::BadConsumer);
+        }
+        Ok(Self {
+            id: row.id,
+            mode: row.mode,
+            cursor: row.cursor,
+            ahead: row.ahead,
+            last_seen: row.last_seen,
+        })
+    }
+}
