@@ -35,7 +35,6 @@ pub struct Listen {
     #[serde(with = "text::display")]
     pub consumer: ConsumerId,
     /// Every consumer gets each packet, or its connections share them.
-    #[serde(with = "text::display")]
     pub mode: Mode,
 }
 

@@ -4,6 +4,7 @@
 //! transaction is durable, in the order in which they were made.
 
 use bytes::Bytes;
+pub use layer_minus_message::LaneKey;
 use layer_minus_message::{Answer, InboxToken, PushedPacket, VerifiedCommand};
 use layer_minus_packet::Recipient;
 use layer_minus_wallet::Address;
@@ -145,14 +146,4 @@ pub enum Effect {
         /// Unix seconds until which it is good.
         expires_at: u64,
     },
-}
-
-/// The secret of a lane.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct LaneKey(pub [u8; 32]);
-
-impl std::fmt::Debug for LaneKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("LaneKey([scrubbed])")
-    }
 }

@@ -3,7 +3,8 @@
 
 use bytes::Bytes;
 use layer_minus_message::{
-    CommandEnvelope, Frame, InboxToken, Kind, Reason, VerifiedCommand, limits::FRAME_LIFETIME_SECS_MAX,
+    CommandEnvelope, Frame, InboxToken, Kind, Reason, VerifiedCommand,
+    limits::FRAME_LIFETIME_SECS_MAX,
 };
 use layer_minus_packet::{LAYERS_MAX, Recipient, SealedPacket, Sizes, admit_layer, read_head};
 use layer_minus_seal::{Certificate, Keyring, ReplyKey, SealError, open_layer, seal_layer};
@@ -92,14 +93,18 @@ pub fn open(packet: &SealedPacket, keys: &NodeKeys, now: u64) -> Result<Opened, 
         size_bytes,
         task: Task::Refuse(Reason::Unavailable),
     };
-    let mut layer = packet.as_bytes().clone();
+    let mut layer = packet.clone().into_bytes();
     for _ in 0..LAYERS_MAX {
         let body = open_layer(&layer, &keys.keyring)?.body;
         let frame = match Frame::read(&body, &keys.network, now) {
             Ok(frame) => frame,
             Err(unread) => {
-                let Some(key) = unread.reply_key else { return Err(Garbage::Frame(unread.error)) };
-                opened.marks.push(mark(&key, now.saturating_add(FRAME_LIFETIME_SECS_MAX)));
+                let Some(key) = unread.reply_key else {
+                    return Err(Garbage::Frame(unread.error));
+                };
+                opened
+                    .marks
+                    .push(mark(&key, now.saturating_add(FRAME_LIFETIME_SECS_MAX)));
                 opened.chain.push(key);
                 opened.task = Task::Refuse(unread.error.reason(now));
                 return Ok(opened);
@@ -111,7 +116,10 @@ pub fn open(packet: &SealedPacket, keys: &NodeKeys, now: u64) -> Result<Opened, 
             Kind::Packet => match inner_packet(&frame.body, &keys.keyring) {
                 Ok(Inner::Mine) => layer = frame.body,
                 Ok(Inner::Onward(recipient)) => {
-                    opened.task = Task::Onward { recipient, packet: frame.body };
+                    opened.task = Task::Onward {
+                        recipient,
+                        packet: frame.body,
+                    };
                     return Ok(opened);
                 }
                 Err(reason) => {
@@ -124,7 +132,8 @@ pub fn open(packet: &SealedPacket, keys: &NodeKeys, now: u64) -> Result<Opened, 
                 return Ok(opened);
             }
             Kind::Command => {
-                let read = CommandEnvelope::read(&frame.body, &keys.network, keys.wallet.address(), now);
+                let read =
+                    CommandEnvelope::read(&frame.body, &keys.network, keys.wallet.address(), now);
                 opened.task = match read {
                     Ok(command) => Task::Command(command),
                     Err(reason) => Task::Refuse(reason),
@@ -151,7 +160,11 @@ fn inner_packet(packet: &[u8], keyring: &Keyring) -> Result<Inner, Reason> {
     }
     let head = read_head(packet).map_err(|_| malformed("the packet inside is not a layer"))?;
     let recipient = head.first();
-    if keyring.find(&recipient).is_some() { Ok(Inner::Mine) } else { Ok(Inner::Onward(recipient)) }
+    if keyring.find(&recipient).is_some() {
+        Ok(Inner::Mine)
+    } else {
+        Ok(Inner::Onward(recipient))
+    }
 }
 
 fn mail(message: Bytes, inbox: Option<InboxToken>) -> Task {
@@ -159,13 +172,19 @@ fn mail(message: Bytes, inbox: Option<InboxToken>) -> Task {
         Ok(head) if head.first() == Recipient::Wildcard => {
             Task::Refuse(malformed("mail does not say which key it is sealed to"))
         }
-        Ok(head) => Task::Mail { recipient: head.first(), inbox, message },
+        Ok(head) => Task::Mail {
+            recipient: head.first(),
+            inbox,
+            message,
+        },
         Err(_) => Task::Refuse(malformed("mail is not an OpenPGP message")),
     }
 }
 
 fn malformed(detail: &str) -> Reason {
-    Reason::Malformed { detail: detail.to_owned() }
+    Reason::Malformed {
+        detail: detail.to_owned(),
+    }
 }
 
 fn mark(key: &ReplyKey, expires_at: u64) -> Mark {

@@ -10,14 +10,28 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod admin;
+mod collect;
+pub mod config;
+pub mod conformance;
 pub mod event;
 pub mod intake;
-pub mod reply;
-pub mod conformance;
+mod live;
+mod mail;
 pub mod memory;
+pub mod money;
+mod node;
+mod push;
+mod register;
+pub mod reply;
+mod rows;
 pub mod store;
+mod sweep;
+mod tx;
 
+pub use config::NodeConfig;
 pub use event::{ConnectionId, Effect, Event, LaneKey, Mark, Request, RequestId};
 pub use intake::{Garbage, NodeKeys, Opened, Task};
+pub use node::{Batch, Lane, Node};
 pub use reply::ReplyChain;
 pub use store::{Store, StoreError, Table};

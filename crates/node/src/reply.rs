@@ -30,7 +30,11 @@ impl ReplyChain {
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<Vec<u8>, SealError> {
         if self.sealers.is_empty() {
-            self.sealers = self.keys.drain(..).map(|key| RecordSealer::new(&key, rng)).collect();
+            self.sealers = self
+                .keys
+                .drain(..)
+                .map(|key| RecordSealer::new(&key, rng))
+                .collect();
         }
         let mut record = content.to_vec();
         for (depth, sealer) in self.sealers.iter_mut().enumerate().rev() {
@@ -47,5 +51,8 @@ impl ReplyChain {
 /// The smallest size of an answer that holds `content_bytes` and a first record's overhead.
 fn answer_size(content_bytes: usize) -> usize {
     let need = content_bytes + layer_minus_seal::RECORD_FIRST_OVERHEAD;
-    ANSWER_SIZES.into_iter().find(|&size| size >= need).unwrap_or(need)
+    ANSWER_SIZES
+        .into_iter()
+        .find(|&size| size >= need)
+        .unwrap_or(need)
 }

@@ -1,0 +1,233 @@
+//! What an operator does to a node's store, beside the running node or without it. Each call is one
+//! transaction of its own.
+
+use layer_minus_ledger::{Account, Invariants, Transfer};
+use layer_minus_message::{letter::sha256, text};
+use layer_minus_wallet::Address;
+use rand::{CryptoRng, RngCore};
+use serde::Serialize;
+
+use crate::{
+    money,
+    node::CLIENTS_KEY,
+    rows::{self, LaneRow, MailboxRow},
+    store::{Store, StoreError, Table},
+};
+
+/// Rows read at a time.
+const PAGE_ROWS: usize = 1_024;
+/// Digits and letters that cannot be taken for one another.
+const INVITE_ALPHABET: &[u8; 32] = b"23456789abcdefghjkmnpqrstuvwxyz7";
+/// Letters of an invite code: 125 bits.
+const INVITE_LETTERS: usize = 25;
+
+fn transaction<S: Store, T>(
+    store: &mut S,
+    change: impl FnOnce(&mut S) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    store.begin()?;
+    match change(store) {
+        Ok(value) => {
+            store.commit()?;
+            Ok(value)
+        }
+        Err(error) => {
+            let _ = store.rollback();
+            Err(error)
+        }
+    }
+}
+
+/// Grants a client credit on top of what it has, picodollars; returns the new total.
+pub fn grant<S: Store>(
+    store: &mut S,
+    client: Address,
+    amount_pusd: u64,
+) -> Result<u64, StoreError> {
+    transaction(store, |store| {
+        let key = client.as_slice();
+        let old: u64 = match store.get(Table::Grants, key)? {
+            Some(bytes) => rows::from_json(Table::Grants, key, &bytes)?,
+            None => 0,
+        };
+        let total = old
+            .checked_add(amount_pusd)
+            .ok_or_else(|| StoreError::Failed("grant does not fit 64 bits".to_owned()))?;
+        store.put(Table::Grants, key, &rows::to_json(Table::Grants, &total)?)?;
+        Ok(total)
+    })
+}
+
+/// Makes a code that brings whoever registers with it first a grant, picodollars.
+pub fn invite<S: Store>(
+    store: &mut S,
+    amount_pusd: u64,
+    rng: &mut (impl RngCore + CryptoRng),
+) -> Result<String, StoreError> {
+    let mut random = [0; INVITE_LETTERS];
+    rng.fill_bytes(&mut random);
+    let letters = random
+        .iter()
+        .map(|byte| char::from(INVITE_ALPHABET[usize::from(byte % 32)]));
+    let code: String = letters.collect();
+    transaction(store, |store| {
+        let key = sha256(code.as_bytes());
+        store.put(
+            Table::Invites,
+            &key,
+            &rows::to_json(Table::Invites, &amount_pusd)?,
+        )
+    })?;
+    Ok(code)
+}
+
+/// What a lane earned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LaneTotal {
+    /// The node that forwarded.
+    pub node: Address,
+    /// Credited to it, picodollars.
+    #[serde(with = "text::decimal")]
+    pub credited_pusd: u64,
+}
+
+/// A node's figures.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Clients.
+    pub clients: u64,
+    /// Packets that wait.
+    pub waiting_packets: u64,
+    /// Bytes that wait, at list size.
+    #[serde(with = "text::decimal")]
+    pub waiting_bytes: u64,
+    /// Bytes passed and charged.
+    #[serde(with = "text::decimal")]
+    pub passed_bytes: u64,
+    /// Charged to clients, picodollars.
+    #[serde(with = "text::decimal")]
+    pub charged_pusd: u64,
+    /// Reserved, picodollars.
+    #[serde(with = "text::decimal")]
+    pub reserved_pusd: u64,
+    /// By lane.
+    pub lanes: Vec<LaneTotal>,
+    /// Debits equal credits, no account is over its limit, no reservation is lost.
+    pub ledger_balanced: bool,
+}
+
+/// Adds up a node's store. Reads every account and transfer.
+pub fn totals<S: Store>(store: &S) -> Result<Totals, StoreError> {
+    let mut totals = Totals {
+        clients: 0,
+        waiting_packets: 0,
+        waiting_bytes: 0,
+        passed_bytes: 0,
+        charged_pusd: 0,
+        reserved_pusd: 0,
+        lanes: Vec::new(),
+        ledger_balanced: verify(store)?.is_ok(),
+    };
+    if let Some(bytes) = store.get(Table::Meta, CLIENTS_KEY)? {
+        totals.clients = rows::from_json(Table::Meta, CLIENTS_KEY, &bytes)?;
+    }
+    each(store, Table::Mailboxes, |key, value| {
+        let row: MailboxRow = rows::from_json(Table::Mailboxes, key, value)?;
+        totals.waiting_packets = totals.waiting_packets.saturating_add(row.mailbox.count);
+        totals.waiting_bytes = totals.waiting_bytes.saturating_add(row.mailbox.bytes);
+        totals.passed_bytes = totals.passed_bytes.saturating_add(row.passed_bytes);
+        Ok(())
+    })?;
+    if let Some(income) = account(store, money::income_account())? {
+        totals.charged_pusd = narrow(income.credits_posted);
+        totals.reserved_pusd = narrow(income.credits_pending);
+    }
+    let mut nodes: Vec<Address> = Vec::new();
+    each(store, Table::Lanes, |key, value| {
+        let row: LaneRow = rows::from_json(Table::Lanes, key, value)?;
+        nodes.push(row.node);
+        Ok(())
+    })?;
+    nodes.sort_unstable();
+    nodes.dedup();
+    for node in nodes {
+        let credited = account(store, money::lane_account(&node))?;
+        let credited_pusd = credited.map_or(0, |account| narrow(account.credits_posted));
+        totals.lanes.push(LaneTotal {
+            node,
+            credited_pusd,
+        });
+    }
+    Ok(totals)
+}
+
+/// Checks the ledger: the reason if it does not balance.
+pub fn verify<S: Store>(store: &S) -> Result<Result<(), String>, StoreError> {
+    let mut invariants = Invariants::new();
+    let mut broken: Option<String> = None;
+    each(store, Table::Accounts, |key, value| {
+        let account = Account::from_bytes(value).map_err(|_| damaged(Table::Accounts, key))?;
+        if let Err(violation) = invariants.account(&account) {
+            broken.get_or_insert_with(|| violation.to_string());
+        }
+        Ok(())
+    })?;
+    each(store, Table::Transfers, |key, value| {
+        let transfer = Transfer::from_bytes(value).map_err(|_| damaged(Table::Transfers, key))?;
+        if let Err(violation) = invariants.transfer(&transfer) {
+            broken.get_or_insert_with(|| violation.to_string());
+        }
+        Ok(())
+    })?;
+    Ok(match (broken, invariants.finish()) {
+        (Some(reason), _) => Err(reason),
+        (None, Err(violation)) => Err(violation.to_string()),
+        (None, Ok(_)) => Ok(()),
+    })
+}
+
+fn damaged(table: Table, key: &[u8]) -> StoreError {
+    StoreError::Damaged {
+        table,
+        key: hex::encode(key),
+    }
+}
+
+fn narrow(sum: u128) -> u64 {
+    u64::try_from(sum).unwrap_or(u64::MAX)
+}
+
+fn account<S: Store>(
+    store: &S,
+    id: layer_minus_ledger::AccountId,
+) -> Result<Option<Account>, StoreError> {
+    match store.get(Table::Accounts, id.as_bytes())? {
+        Some(bytes) => Account::from_bytes(&bytes)
+            .map(Some)
+            .map_err(|_| damaged(Table::Accounts, id.as_bytes())),
+        None => Ok(None),
+    }
+}
+
+/// Calls `visit` on every row of a table, a page at a time.
+fn each<S: Store>(
+    store: &S,
+    table: Table,
+    mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut from: Vec<u8> = Vec::new();
+    loop {
+        let rows = store.scan(table, &from, &[0xff; 64], PAGE_ROWS)?;
+        let full = rows.len() == PAGE_ROWS;
+        for (key, value) in &rows {
+            visit(key, value)?;
+        }
+        match rows.into_iter().next_back() {
+            Some((key, _)) if full => {
+                from = key;
+                from.push(0);
+            }
+            _ => return Ok(()),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Acknowledgements, and what becomes of a packet that nobody needs any more.
+
+use layer_minus_delivery::{ConsumerId, DeliveryError, Gap, Mode, floor, taken_by_all};
+use layer_minus_ledger::{Amount, Op};
+use layer_minus_message::{Answer, Reason};
+use layer_minus_wallet::Address;
+
+use crate::{
+    config::REMOVE_MAX,
+    event::Request,
+    mail::mailbox_refusal,
+    money,
+    node::Parts,
+    rows::{self, Due, MailboxRow, PacketRow},
+    store::{Store, StoreError, Table},
+    tx::Stop,
+};
+
+impl<S: Store> Parts<'_, S> {
+    /// Free of charge, so that nobody hesitates.
+    pub(crate) fn ack(
+        &mut self,
+        request: &Request,
+        wallet: Address,
+        consumer: ConsumerId,
+        generation: u64,
+        through: Option<u64>,
+        seqs: &[u64],
+    ) -> Result<(), Stop> {
+        self.registered(&wallet)?;
+        let malformed = |detail: &str| {
+            Stop::Refuse(Reason::Malformed {
+                detail: detail.to_owned(),
+            })
+        };
+        if generation != self.generation {
+            return Err(malformed(
+                "numbers are of another generation of the mailbox",
+            ));
+        }
+        let Some(mut state) = self.tx.consumer(&wallet, &consumer)? else {
+            return Err(malformed("no such consumer"));
+        };
+        let mut row = self.tx.mailbox(&wallet)?;
+        let refuse = |error: DeliveryError| malformed(&error.to_string());
+        if !seqs.is_empty() {
+            state.acknowledge(seqs, &row.mailbox).map_err(refuse)?;
+        }
+        match (through, state.mode) {
+            (None, _) => {}
+            (Some(through), Mode::Each) => {
+                state
+                    .acknowledge_through(through, &row.mailbox)
+                    .map_err(refuse)?;
+            }
+            // A shared consumer acknowledges packets one by one; this way only what was dropped.
+            (Some(through), Mode::Share) => {
+                let gap = Gap {
+                    from: state.cursor.saturating_add(1),
+                    through,
+                };
+                state.acknowledge_gap(gap, &row.mailbox).map_err(refuse)?;
+            }
+        }
+        state.seen(self.tx.now);
+        self.tx.put_consumer(&wallet, &state)?;
+        if let Some(leases) = self.live.leases.get_mut(&(wallet, consumer)) {
+            leases.release_done(&state);
+        }
+        self.remove_collected(&wallet, &mut row)?;
+        self.tx.put_mailbox(&wallet, &row)?;
+        self.tx.answer(request.id, Answer::Acknowledged);
+        self.feed_client(&wallet, None)
+    }
+
+    /// Removes what every consumer has.
+    fn remove_collected(&mut self, wallet: &Address, row: &mut MailboxRow) -> Result<(), Stop> {
+        let consumers = self.tx.consumers(wallet)?;
+        let through = floor(&consumers, self.tx.now);
+        let first = row.mailbox.first_seq.saturating_sub(1);
+        for (seq, packet) in self.tx.packets_after(wallet, first, REMOVE_MAX)? {
+            // Beyond the common cursor a packet may still be done, one by one, at every consumer.
+            if seq <= through || taken_by_all(&consumers, seq) {
+                self.take_out(wallet, row, seq, &packet)?;
+                let size = u64::from(packet.size_bytes);
+                row.mailbox.remove(seq, size).map_err(mailbox_refusal)?;
+            }
+        }
+        self.advance_first(wallet, row)
+    }
+
+    /// Says where the mailbox begins now, as its rows show.
+    pub(crate) fn advance_first(&self, wallet: &Address, row: &mut MailboxRow) -> Result<(), Stop> {
+        let before = row.mailbox.first_seq.saturating_sub(1);
+        let first = self
+            .tx
+            .packets_after(wallet, before, 1)?
+            .first()
+            .map(|(seq, _)| *seq);
+        row.mailbox
+            .advance_first(first.unwrap_or(row.mailbox.next_seq));
+        Ok(())
+    }
+
+    /// Removes a packet's rows and charges its storage. The caller counts it out of `row`.
+    pub(crate) fn take_out(
+        &mut self,
+        wallet: &Address,
+        row: &mut MailboxRow,
+        seq: u64,
+        packet: &PacketRow,
+    ) -> Result<(), Stop> {
+        self.charge_storage(row, packet)?;
+        if packet.pushes == 0 {
+            self.void(packet.push)?;
+        }
+        let key = rows::packet_key(wallet, seq);
+        self.tx.delete(Table::Packets, &key)?;
+        self.tx.delete(Table::Bodies, &key)?;
+        Ok(self.tx.unschedule(packet.kept_until, Due::Packet, &key)?)
+    }
+
+    fn charge_storage(&mut self, row: &mut MailboxRow, packet: &PacketRow) -> Result<(), Stop> {
+        let until = self.tx.now.min(packet.kept_until);
+        let held = money::byte_seconds(packet.size_bytes, packet.accepted_at, until);
+        let price = Amount::new(self.config.prices.storage_per_kb_hour);
+        let (amount, meter) = row
+            .storage
+            .charge(held, price)
+            .map_err(|error| StoreError::Failed(error.to_string()))?;
+        row.storage = meter;
+        let pending = packet.storage;
+        if amount.is_zero() {
+            return self.void(pending);
+        }
+        let id = self.ids.transfer("stored", &[pending.as_bytes()]);
+        self.end_reservation(Op::Post {
+            id,
+            pending,
+            amount: Some(amount),
+            last: true,
+        })
+    }
+}

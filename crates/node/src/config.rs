@@ -1,0 +1,68 @@
+//! What an operator decides.
+
+use layer_minus_message::Prices;
+
+/// Most events that are handled in one transaction.
+pub const BATCH_EVENTS_MAX: usize = 128;
+/// Longest time that a challenge waits for its answer, seconds.
+pub const CHALLENGE_SECS: u64 = 600;
+/// Most registrations that wait for their proof of possession at a time.
+pub const CHALLENGES_MAX: usize = 4_096;
+/// How long a lane may be used before it must be opened anew, seconds.
+pub const LANE_SECS: u64 = 24 * 3_600;
+/// Most rows that one tick removes from each table.
+pub const SWEEP_ROWS_MAX: usize = 256;
+/// Most numbers without a packet that one search for the next push passes over.
+pub const NEXT_STEPS_MAX: usize = 1_024;
+/// Most consumers of one mailbox.
+pub const CONSUMERS_MAX: usize = 64;
+/// Most packets that one acknowledgement or one event removes; the rest follow with the next.
+pub const REMOVE_MAX: usize = 512;
+
+/// Limits and prices of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeConfig {
+    /// Whether it takes clients. A relay does not.
+    pub takes_clients: bool,
+    /// What it charges.
+    pub prices: Prices,
+    /// The smallest limit that a client may authorize, picodollars.
+    pub minimum_authorization_pusd: u64,
+    /// Credit of a client to whom the operator granted nothing, picodollars.
+    pub default_credit_pusd: u64,
+    /// How long mail waits, seconds.
+    pub retention_secs: u64,
+    /// Room of one mailbox, bytes at list size.
+    pub mailbox_bytes_max: u64,
+    /// Ceiling of what a client may allow strangers to send it, bytes a day.
+    pub strangers_bytes_per_day_max: u64,
+    /// Most clients.
+    pub clients_max: u64,
+    /// Most streams.
+    pub connections_max: usize,
+    /// Most streams of one client.
+    pub connections_per_client_max: usize,
+    /// Time between heartbeats on a stream, seconds.
+    pub heartbeat_secs: u64,
+    /// A push that was not handed over by then ends the stream, seconds.
+    pub slow_reader_secs: u64,
+}
+
+impl Default for NodeConfig {
+    fn default() -> Self {
+        Self {
+            takes_clients: true,
+            prices: Prices::default(),
+            minimum_authorization_pusd: 1_000_000,
+            default_credit_pusd: 0,
+            retention_secs: 7 * 24 * 3_600,
+            mailbox_bytes_max: 256_000_000,
+            strangers_bytes_per_day_max: 10_000_000,
+            clients_max: 1_000_000,
+            connections_max: 20_000,
+            connections_per_client_max: 16,
+            heartbeat_secs: 20,
+            slow_reader_secs: 60,
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What a node knows only while it runs: streams, leases, challenges. A restart forgets it and loses
+//! nothing: clients come back and resume.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use layer_minus_delivery::{ConsumerId, Leases, Mode};
+use layer_minus_ledger::TransferId;
+use layer_minus_message::Registration;
+use layer_minus_wallet::Address;
+
+use crate::event::ConnectionId;
+
+/// A packet that is being pushed.
+#[derive(Clone, Debug)]
+pub(crate) struct InFlight {
+    pub(crate) seq: u64,
+    /// What pays for this push; none if pushes are free.
+    pub(crate) reservation: Option<TransferId>,
+    /// Whether it is the packet's own first reservation, which outlives the stream.
+    pub(crate) first: bool,
+    pub(crate) since: u64,
+}
+
+/// An open stream.
+#[derive(Clone, Debug)]
+pub(crate) struct Connection {
+    pub(crate) client: Address,
+    pub(crate) consumer: ConsumerId,
+    pub(crate) mode: Mode,
+    /// The node whose lane carries it.
+    pub(crate) lane: Option<Address>,
+    /// Highest number handed to it.
+    pub(crate) sent: u64,
+    pub(crate) in_flight: Option<InFlight>,
+    /// Delivery waits for money.
+    pub(crate) paused: bool,
+    pub(crate) last_record_at: u64,
+}
+
+/// A registration whose proof of possession is awaited.
+#[derive(Debug)]
+pub(crate) struct Challenge {
+    pub(crate) nonce: [u8; 32],
+    pub(crate) registration: Box<Registration>,
+    pub(crate) lane: Option<Address>,
+    pub(crate) size_bytes: u32,
+    pub(crate) mark: [u8; 32],
+    pub(crate) expires_at: u64,
+}
+
+/// All of it.
+#[derive(Debug, Default)]
+pub(crate) struct Live {
+    pub(crate) connections: BTreeMap<ConnectionId, Connection>,
+    pub(crate) by_client: HashMap<Address, BTreeSet<ConnectionId>>,
+    pub(crate) challenges: HashMap<Address, Challenge>,
+    /// Packets of shared consumers that a connection holds and has not acknowledged.
+    pub(crate) leases: HashMap<(Address, ConsumerId), Leases>,
+    pub(crate) swept_at: u64,
+}
+
+impl Live {
+    pub(crate) fn insert(&mut self, id: ConnectionId, connection: Connection) {
+        self.by_client
+            .entry(connection.client)
+            .or_default()
+            .insert(id);
+        self.connections.insert(id, connection);
+    }
+
+    /// Forgets a stream and takes back what was leased to it.
+    pub(crate) fn remove(&mut self, id: ConnectionId) -> Option<Connection> {
+        let connection = self.connections.remove(&id)?;
+        if let Some(ids) = self.by_client.get_mut(&connection.client) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.by_client.remove(&connection.client);
+            }
+        }
+        let key = (connection.client, connection.consumer);
+        if let Some(leases) = self.leases.get_mut(&key) {
+            leases.release_connection(id.0);
+            if leases.is_empty() {
+                self.leases.remove(&key);
+            }
+        }
+        Some(connection)
+    }
+
+    pub(crate) fn of_client(&self, client: &Address) -> Vec<ConnectionId> {
+        self.by_client
+            .get(client)
+            .map(|ids| ids.iter().copied().collect())
+            .unwrap_or_default()
+    }
+
+    /// Whether a stream is using the first reservation of a packet now.
+    pub(crate) fn first_push_in_use(&self, client: &Address, seq: u64) -> bool {
+        self.of_client(client).iter().any(|id| {
+            self.connections
+                .get(id)
+                .and_then(|connection| connection.in_flight.as_ref())
+                .is_some_and(|in_flight| in_flight.first && in_flight.seq == seq)
+        })
+    }
+}

@@ -1,0 +1,206 @@
+//! Mail for a client: charged, reserved, stored, accepted, and only then pushed.
+
+use bytes::Bytes;
+use layer_minus_delivery::DeliveryError;
+use layer_minus_ledger::{Amount, Op};
+use layer_minus_message::{
+    Acceptance, AcceptanceBody, Answer, InboxToken, Position, PushedPacket, Reason, letter::sha256,
+};
+use layer_minus_packet::{Fingerprint, Recipient};
+use layer_minus_wallet::Address;
+use rand::{CryptoRng, RngCore};
+
+use crate::{
+    event::Request,
+    money::{self, RESERVATION_GRACE_SECS, code},
+    node::Parts,
+    rows::{self, ClientRow, Due, KeyRow, MailboxRow, PacketRow, ReceiptRow},
+    store::{Store, StoreError, Table},
+    tx::Stop,
+};
+
+/// Operations that move nothing are left out: the ledger refuses them, and a free node has them.
+fn paid(amount: Amount, op: Op) -> Option<Op> {
+    (!amount.is_zero()).then_some(op)
+}
+
+impl<S: Store> Parts<'_, S> {
+    pub(crate) fn mail(
+        &mut self,
+        request: &Request,
+        recipient: Recipient,
+        inbox: Option<InboxToken>,
+        message: Bytes,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Result<(), Stop> {
+        let client = self
+            .client_of_key(&recipient)?
+            .ok_or(Reason::UnknownClient)?;
+        let wallet = client.wallet;
+        let digest = sha256(&message);
+        let receipt_key = self.ids.keyed("receipt", &[wallet.as_slice(), &digest]);
+        if let Some(row) = self.tx.get::<ReceiptRow>(Table::Receipts, &receipt_key)? {
+            // A retry: the same word again, and nothing is charged.
+            self.tx.answer(request.id, Answer::Accepted(row.acceptance));
+            return Ok(());
+        }
+        if client.authorization.expires_at < self.tx.now {
+            return Err(Reason::RecipientCannotPay.into());
+        }
+        let mut row = self.tx.mailbox(&wallet)?;
+        self.take_strangers_quota(&client, &mut row, inbox, request.size_bytes)?;
+        let seq = row
+            .mailbox
+            .accept(u64::from(request.size_bytes))
+            .map_err(mailbox_refusal)?;
+        let packet = self.charge_mail(request, &wallet, &digest)?;
+
+        row.passed_bytes = row
+            .passed_bytes
+            .saturating_add(u64::from(request.size_bytes));
+        let key = rows::packet_key(&wallet, seq);
+        self.tx.put_mailbox(&wallet, &row)?;
+        self.tx.put(Table::Packets, &key, &packet)?;
+        self.tx.put_bytes(Table::Bodies, &key, &message)?;
+        self.tx.schedule(packet.kept_until, Due::Packet, &key)?;
+        let acceptance = self.accept(&digest, &packet, rng)?;
+        let receipt = ReceiptRow {
+            acceptance: acceptance.clone(),
+        };
+        self.tx.put(Table::Receipts, &receipt_key, &receipt)?;
+        self.tx
+            .schedule(packet.kept_until, Due::Receipt, &receipt_key)?;
+        self.tx.answer(request.id, Answer::Accepted(acceptance));
+
+        let position = Position {
+            generation: self.generation,
+            seq,
+        };
+        let pushed = PushedPacket {
+            position,
+            accepted_at: packet.accepted_at,
+            message,
+        };
+        self.feed_client(&wallet, Some(&pushed))
+    }
+
+    /// The client that a key routes to. A whole fingerprint must match; a key ID is only a hint.
+    pub(crate) fn client_of_key(
+        &self,
+        recipient: &Recipient,
+    ) -> Result<Option<ClientRow>, StoreError> {
+        let Some(key_id) = recipient.key_id() else {
+            return Ok(None);
+        };
+        let row: Option<KeyRow> = self.tx.get(Table::Keys, &key_id.to_bytes())?;
+        let Some(row) = row else { return Ok(None) };
+        let same = match row.fingerprint.parse::<Fingerprint>() {
+            Ok(fingerprint) => recipient.matches(&fingerprint),
+            Err(_) => false,
+        };
+        if !same || row.until.is_some_and(|until| until < self.tx.now) {
+            return Ok(None);
+        }
+        self.tx.client(&row.wallet)
+    }
+
+    fn take_strangers_quota(
+        &self,
+        client: &ClientRow,
+        row: &mut MailboxRow,
+        inbox: Option<InboxToken>,
+        size_bytes: u32,
+    ) -> Result<(), Stop> {
+        let known = inbox.is_some_and(|token| sha256(&token.0) == client.inbox_digest);
+        if known {
+            return Ok(());
+        }
+        row.strangers
+            .take(
+                self.tx.now,
+                u64::from(size_bytes),
+                client.strangers_bytes_per_day,
+            )
+            .map_err(|_| Stop::Refuse(Reason::StrangersQuota))
+    }
+
+    /// Charges the way in, reserves one push and the storage, credits the lane: all or none.
+    fn charge_mail(
+        &mut self,
+        request: &Request,
+        wallet: &Address,
+        digest: &[u8; 32],
+    ) -> Result<PacketRow, Stop> {
+        let now = self.tx.now;
+        let kept_until = now.saturating_add(self.config.retention_secs);
+        let price = money::pass_price(&self.config.prices, request.size_bytes)?;
+        let storage =
+            money::storage_reserve(&self.config.prices, request.size_bytes, now, kept_until)?;
+        // The time makes mail that comes again after its receipt was forgotten a new charge.
+        let content: [&[u8]; 3] = [wallet.as_slice(), digest, &now.to_be_bytes()];
+        let debit = money::client_account(wallet);
+        let credit = money::income_account();
+        let expires_at = kept_until.saturating_add(RESERVATION_GRACE_SECS);
+        let push_id = self.ids.transfer("push", &content);
+        let storage_id = self.ids.transfer("storage", &content);
+        let pend = |id, amount, code| Op::Pend {
+            id,
+            debit,
+            credit,
+            amount,
+            code,
+            expires_at,
+        };
+        let mail_in = Op::Transfer {
+            id: self.ids.transfer("mail in", &content),
+            debit,
+            credit,
+            amount: price.client,
+            code: code::MAIL_IN,
+        };
+        let mut ops: Vec<Op> = [
+            paid(price.client, mail_in),
+            paid(price.client, pend(push_id, price.client, code::PUSH)),
+            paid(storage, pend(storage_id, storage, code::STORAGE)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let lane_id = self.ids.transfer("mail in lane", &content);
+        ops.extend(self.tx.lane_ops(request.lane, lane_id, price.lane)?);
+        self.tx.book_or(&ops, Reason::RecipientCannotPay)?;
+        Ok(PacketRow {
+            size_bytes: request.size_bytes,
+            accepted_at: now,
+            kept_until,
+            push: push_id,
+            storage: storage_id,
+            pushes: 0,
+        })
+    }
+
+    fn accept(
+        &self,
+        digest: &[u8; 32],
+        packet: &PacketRow,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Result<Acceptance, StoreError> {
+        let mut receipt = [0; 16];
+        rng.fill_bytes(&mut receipt);
+        let body = AcceptanceBody {
+            receipt,
+            digest: *digest,
+            accepted_at: packet.accepted_at,
+            kept_until: packet.kept_until,
+        };
+        Acceptance::sign(&self.keys.wallet, &self.keys.network, &body, rng)
+            .map_err(|error| StoreError::Failed(format!("acceptance cannot be signed: {error}")))
+    }
+}
+
+pub(crate) fn mailbox_refusal(error: DeliveryError) -> Stop {
+    match error {
+        DeliveryError::Full { .. } => Stop::Refuse(Reason::MailboxFull),
+        other => Stop::Store(StoreError::Failed(other.to_string())),
+    }
+}

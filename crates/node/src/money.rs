@@ -1,0 +1,181 @@
+//! What is charged, reserved and credited, as transfers of the ledger.
+//!
+//! ```text
+//! client --20 p$/byte--> income      a pass: in, pushed, command
+//! client --14 p$/kB·h--> income      storage
+//! expense --10 p$/byte--> lane       to the node that carried a pass that was charged
+//! ```
+//! Transfer ids are keyed digests of what the transfer is for, so that doing it twice is doing it once.
+
+use layer_minus_ledger::{AccountId, Amount, DebitLimit, Op, StorageMeter, TransferId};
+use layer_minus_message::{Prices, Reason};
+use layer_minus_wallet::Address;
+use ring::hmac;
+
+use crate::{
+    store::{Store, StoreError},
+    tx::{BookError, Stop, Tx},
+};
+
+/// Codes of transfers: what a line of a statement is for.
+pub mod code {
+    /// A command's pass.
+    pub const COMMAND: u16 = 1;
+    /// Mail's way in.
+    pub const MAIL_IN: u16 = 2;
+    /// First push of a packet.
+    pub const PUSH: u16 = 3;
+    /// A further push of the same packet.
+    pub const PUSH_AGAIN: u16 = 4;
+    /// Storage.
+    pub const STORAGE: u16 = 5;
+    /// Credit of a lane.
+    pub const LANE: u16 = 6;
+}
+
+/// Longer than any reservation is used: it is ended by its packet, or by the sweep.
+pub(crate) const RESERVATION_GRACE_SECS: u64 = 30 * 24 * 3_600;
+
+/// Makes ids from content with a secret of this store.
+#[derive(Debug, Clone)]
+pub(crate) struct Ids(hmac::Key);
+
+impl Ids {
+    pub(crate) fn new(secret: &[u8; 32]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
+    }
+
+    pub(crate) fn keyed(&self, label: &str, parts: &[&[u8]]) -> [u8; 16] {
+        let mut context = hmac::Context::with_key(&self.0);
+        context.update(label.as_bytes());
+        for part in parts {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        let mut id = [0; 16];
+        id.copy_from_slice(&context.sign().as_ref()[..16]);
+        id
+    }
+
+    pub(crate) fn transfer(&self, label: &str, parts: &[&[u8]]) -> TransferId {
+        TransferId::new(self.keyed(label, parts))
+    }
+}
+
+fn account_id(kind: &str, name: &[u8]) -> AccountId {
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    context.update(b"layer-minus account v1 ");
+    context.update(kind.as_bytes());
+    context.update(name);
+    let mut id = [0; 16];
+    id.copy_from_slice(&context.finish().as_ref()[..16]);
+    AccountId::new(id)
+}
+
+/// The account of a client.
+#[must_use]
+pub fn client_account(client: &Address) -> AccountId {
+    account_id("client ", client.as_slice())
+}
+
+/// What is owed to a node for what it carried here.
+#[must_use]
+pub fn lane_account(node: &Address) -> AccountId {
+    account_id("lane ", node.as_slice())
+}
+
+/// What clients paid.
+#[must_use]
+pub fn income_account() -> AccountId {
+    account_id("income", b"")
+}
+
+/// What lanes cost.
+#[must_use]
+pub fn expense_account() -> AccountId {
+    account_id("expense", b"")
+}
+
+/// What a pass costs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PassPrice {
+    pub(crate) client: Amount,
+    pub(crate) lane: Amount,
+}
+
+pub(crate) fn pass_price(prices: &Prices, size_bytes: u32) -> Result<PassPrice, StoreError> {
+    let price = |per_byte: u64| per_byte.checked_mul(u64::from(size_bytes)).map(Amount::new);
+    match (
+        price(prices.recipient_per_byte),
+        price(prices.relay_per_byte),
+    ) {
+        (Some(client), Some(lane)) => Ok(PassPrice { client, lane }),
+        _ => Err(StoreError::Failed(
+            "price of a pass does not fit 64 bits".to_owned(),
+        )),
+    }
+}
+
+pub(crate) fn byte_seconds(size_bytes: u32, from: u64, until: u64) -> u128 {
+    u128::from(size_bytes) * u128::from(until.saturating_sub(from))
+}
+
+/// What storage may cost at most until `until`; a carried remainder can add one picodollar.
+pub(crate) fn storage_reserve(
+    prices: &Prices,
+    size_bytes: u32,
+    from: u64,
+    until: u64,
+) -> Result<Amount, StoreError> {
+    let price = Amount::new(prices.storage_per_kb_hour);
+    StorageMeter::default()
+        .charge(byte_seconds(size_bytes, from, until), price)
+        .ok()
+        .and_then(|(amount, _)| amount.checked_add(Amount::new(1)))
+        .ok_or_else(|| StoreError::Failed("price of storage does not fit 64 bits".to_owned()))
+}
+
+impl<S: Store> Tx<'_, S> {
+    /// The operations that credit a lane for a pass.
+    pub(crate) fn lane_ops(
+        &self,
+        lane: Option<Address>,
+        id: TransferId,
+        amount: Amount,
+    ) -> Result<Vec<Op>, StoreError> {
+        let Some(node) = lane else {
+            return Ok(Vec::new());
+        };
+        if amount.is_zero() {
+            return Ok(Vec::new());
+        }
+        let account = lane_account(&node);
+        let mut ops = Vec::with_capacity(2);
+        if self.account(&account)?.is_none() {
+            ops.push(Op::Open {
+                account,
+                limit: DebitLimit::None,
+            });
+        }
+        let debit = expense_account();
+        ops.push(Op::Transfer {
+            id,
+            debit,
+            credit: account,
+            amount,
+            code: code::LANE,
+        });
+        Ok(ops)
+    }
+
+    /// Books `ops`; a limit that is too low becomes `refusal`.
+    pub(crate) fn book_or(&mut self, ops: &[Op], refusal: Reason) -> Result<(), Stop> {
+        self.book(ops).map_err(|error| match error {
+            BookError::Refused(layer_minus_ledger::Refusal::OverLimit { .. }) => {
+                Stop::Refuse(refusal)
+            }
+            BookError::Refused(other) => Stop::Store(StoreError::Failed(other.to_string())),
+            BookError::Store(error) => Stop::Store(error),
+        })
+    }
+}

@@ -1,0 +1,417 @@
+//! The node: one writer that turns events into durable changes and effects.
+
+use std::sync::Arc;
+
+use layer_minus_ledger::{DebitLimit, Op};
+use layer_minus_message::{Answer, Command, Reason};
+use layer_minus_wallet::Address;
+use rand::{CryptoRng, RngCore};
+
+use crate::{
+    config::{BATCH_EVENTS_MAX, NodeConfig},
+    event::{Effect, Event, LaneKey, Request, RequestId},
+    intake::NodeKeys,
+    live::Live,
+    money::{self, Ids},
+    rows::LaneRow,
+    store::{Store, StoreError, Table},
+    tx::{Stop, Tx},
+};
+
+const SECRET_KEY: &[u8] = b"secret";
+const GENERATION_KEY: &[u8] = b"generation";
+pub(crate) const CLIENTS_KEY: &[u8] = b"clients";
+
+/// What came of a batch.
+#[derive(Debug)]
+pub struct Batch {
+    /// To be carried out, in order. What they say is durable.
+    pub effects: Vec<Effect>,
+    /// Why nothing of the batch was kept, if so.
+    pub error: Option<StoreError>,
+}
+
+/// A lane that another node opened.
+#[derive(Clone, Debug)]
+pub struct Lane {
+    /// Its number.
+    pub id: [u8; 16],
+    /// Who forwards on it.
+    pub node: Address,
+    /// Secret for message authentication.
+    pub key: LaneKey,
+    /// Unix seconds until which it is good.
+    pub expires_at: u64,
+}
+
+/// A node. Relay and recipient are the same; a relay takes no clients.
+#[derive(Debug)]
+pub struct Node<S> {
+    pub(crate) store: S,
+    pub(crate) keys: Arc<NodeKeys>,
+    pub(crate) config: NodeConfig,
+    pub(crate) ids: Ids,
+    pub(crate) generation: u64,
+    pub(crate) live: Live,
+}
+
+impl<S: Store> Node<S> {
+    /// Opens a node over its store, which is prepared if it is new.
+    pub fn open(
+        mut store: S,
+        keys: Arc<NodeKeys>,
+        config: NodeConfig,
+        now: u64,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Result<Self, StoreError> {
+        store.begin()?;
+        let prepared = prepare(&mut store, now, rng);
+        let (secret, generation) = match prepared {
+            Ok(prepared) => {
+                store.commit()?;
+                prepared
+            }
+            Err(error) => {
+                store.rollback()?;
+                return Err(error);
+            }
+        };
+        let live = Live {
+            swept_at: now,
+            ..Live::default()
+        };
+        Ok(Self {
+            store,
+            keys,
+            config,
+            ids: Ids::new(&secret),
+            generation,
+            live,
+        })
+    }
+
+    /// The store, for reports.
+    pub const fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// The store, for operators' changes between batches.
+    pub const fn store_mut(&mut self) -> &mut S {
+        &mut self.store
+    }
+
+    /// The lanes that other nodes opened and that are still good.
+    pub fn lanes(&self, now: u64) -> Result<Vec<Lane>, StoreError> {
+        const LANES_MAX: usize = 100_000;
+        let rows = self.store.scan(Table::Lanes, &[], &[0xff; 17], LANES_MAX)?;
+        let mut lanes = Vec::with_capacity(rows.len());
+        for (key, value) in rows {
+            let row: LaneRow = crate::rows::from_json(Table::Lanes, &key, &value)?;
+            if let (Ok(id), true) = (key.as_slice().try_into(), row.expires_at >= now) {
+                let (node, expires_at) = (row.node, row.expires_at);
+                lanes.push(Lane {
+                    id,
+                    node,
+                    key: LaneKey(row.key),
+                    expires_at,
+                });
+            }
+        }
+        Ok(lanes)
+    }
+
+    /// Handles up to [`BATCH_EVENTS_MAX`] events in one transaction and returns what to do once it is
+    /// durable, which it is on return.
+    ///
+    /// If the store fails nothing of the batch was kept: its requests are told to try later, and every
+    /// stream is closed, because what they were told and what is stored may no longer agree. Events
+    /// above the limit are refused the same way.
+    pub fn handle_batch(
+        &mut self,
+        mut events: Vec<Event>,
+        now: u64,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Batch {
+        let surplus = events.split_off(events.len().min(BATCH_EVENTS_MAX));
+        let requests: Vec<RequestId> = events.iter().filter_map(request_of).collect();
+        let mut batch = match self.try_batch(events, now, rng) {
+            Ok(effects) => Batch {
+                effects,
+                error: None,
+            },
+            Err(error) => {
+                let mut effects = self.drop_connections();
+                effects.extend(requests.into_iter().map(unavailable));
+                Batch {
+                    effects,
+                    error: Some(error),
+                }
+            }
+        };
+        batch
+            .effects
+            .extend(surplus.iter().filter_map(request_of).map(unavailable));
+        batch
+    }
+
+    fn try_batch(
+        &mut self,
+        events: Vec<Event>,
+        now: u64,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Result<Vec<Effect>, StoreError> {
+        let Self { store, .. } = self;
+        store.begin()?;
+        match self.run(events, now, rng) {
+            Ok(effects) => {
+                self.store.commit()?;
+                Ok(effects)
+            }
+            Err(error) => {
+                // The first failure is the one to report; a second says the same.
+                let _ = self.store.rollback();
+                Err(error)
+            }
+        }
+    }
+
+    fn run(
+        &mut self,
+        events: Vec<Event>,
+        now: u64,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Result<Vec<Effect>, StoreError> {
+        let mut parts = Parts {
+            keys: &self.keys,
+            config: &self.config,
+            ids: &self.ids,
+            generation: self.generation,
+            live: &mut self.live,
+            tx: Tx {
+                store: &mut self.store,
+                now,
+                effects: Vec::new(),
+                wrote: false,
+            },
+        };
+        for event in events {
+            parts.tx.wrote = false;
+            let request = request_of(&event);
+            match parts.handle(event, rng) {
+                Ok(()) => {}
+                Err(Stop::Refuse(reason)) => {
+                    if let Some(request) = request {
+                        parts.tx.answer(request, Answer::Refused(reason));
+                    }
+                }
+                // A damaged row met before anything was written concerns this event only.
+                Err(Stop::Store(StoreError::Damaged { .. })) if !parts.tx.wrote => {
+                    if let Some(request) = request {
+                        parts.tx.effects.push(unavailable(request));
+                    }
+                }
+                Err(Stop::Store(error)) => return Err(error),
+            }
+        }
+        Ok(parts.tx.effects)
+    }
+
+    fn drop_connections(&mut self) -> Vec<Effect> {
+        let live = std::mem::take(&mut self.live);
+        self.live.challenges = live.challenges;
+        self.live.swept_at = live.swept_at;
+        live.connections
+            .into_keys()
+            .map(|connection| Effect::Close { connection })
+            .collect()
+    }
+}
+
+fn unavailable(request: RequestId) -> Effect {
+    Effect::Answer {
+        request,
+        answer: Box::new(Answer::Refused(Reason::Unavailable)),
+    }
+}
+
+const fn request_of(event: &Event) -> Option<RequestId> {
+    match event {
+        Event::Mail { request, .. } | Event::Command { request, .. } | Event::See { request } => {
+            Some(request.id)
+        }
+        Event::Handed { .. } | Event::Closed { .. } | Event::Tick => None,
+    }
+}
+
+fn prepare(
+    store: &mut impl Store,
+    now: u64,
+    rng: &mut (impl RngCore + CryptoRng),
+) -> Result<([u8; 32], u64), StoreError> {
+    let damaged = |key: &[u8]| StoreError::Damaged {
+        table: Table::Meta,
+        key: hex::encode(key),
+    };
+    let secret = match store.get(Table::Meta, SECRET_KEY)? {
+        Some(bytes) => bytes.try_into().map_err(|_| damaged(SECRET_KEY))?,
+        None => {
+            let mut secret = [0; 32];
+            rng.fill_bytes(&mut secret);
+            store.put(Table::Meta, SECRET_KEY, &secret)?;
+            secret
+        }
+    };
+    let generation = match store.get(Table::Meta, GENERATION_KEY)? {
+        Some(bytes) => u64::from_be_bytes(bytes.try_into().map_err(|_| damaged(GENERATION_KEY))?),
+        None => {
+            let generation = u64::from(rng.next_u32()) | 1;
+            store.put(Table::Meta, GENERATION_KEY, &generation.to_be_bytes())?;
+            generation
+        }
+    };
+    let mut tx = Tx {
+        store,
+        now,
+        effects: Vec::new(),
+        wrote: false,
+    };
+    for account in [money::income_account(), money::expense_account()] {
+        if tx.account(&account)?.is_none() {
+            let open = [Op::Open {
+                account,
+                limit: DebitLimit::None,
+            }];
+            tx.book(&open)
+                .map_err(|error| StoreError::Failed(format!("{error:?}")))?;
+        }
+    }
+    Ok((secret, generation))
+}
+
+/// A node in the middle of a transaction.
+#[derive(Debug)]
+pub(crate) struct Parts<'a, S> {
+    pub(crate) keys: &'a NodeKeys,
+    pub(crate) config: &'a NodeConfig,
+    pub(crate) ids: &'a Ids,
+    pub(crate) generation: u64,
+    pub(crate) live: &'a mut Live,
+    pub(crate) tx: Tx<'a, S>,
+}
+
+impl<S: Store> Parts<'_, S> {
+    fn handle(&mut self, event: Event, rng: &mut (impl RngCore + CryptoRng)) -> Result<(), Stop> {
+        match event {
+            Event::Mail {
+                request,
+                recipient,
+                inbox,
+                message,
+            } => {
+                if self.see(&request)? {
+                    self.mail(&request, recipient, inbox, message, rng)?;
+                }
+            }
+            Event::Command { request, command } => {
+                if !self.see(&request)? {
+                    return Ok(());
+                }
+                if let Some(signer) = &command.signer {
+                    self.see_nonce(signer)?;
+                }
+                self.command(&request, command, rng)?;
+            }
+            Event::See { request } => {
+                if self.see(&request)? {
+                    self.tx.effects.push(Effect::Fresh {
+                        request: request.id,
+                    });
+                }
+            }
+            Event::Handed { connection, seq } => self.handed(connection, seq)?,
+            Event::Closed { connection } => self.closed(connection)?,
+            Event::Tick => self.tick()?,
+        }
+        Ok(())
+    }
+
+    fn command(
+        &mut self,
+        request: &Request,
+        command: layer_minus_message::VerifiedCommand,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Result<(), Stop> {
+        let signer = command.signer.map(|signer| signer.wallet);
+        match (command.command, signer) {
+            (Command::Card { wallet }, _) => self.card(request, &wallet),
+            (Command::Register(registration), Some(wallet)) => {
+                self.register(request, wallet, registration, rng)
+            }
+            (Command::Confirm { challenge, listen }, Some(wallet)) => {
+                self.confirm(request, wallet, &challenge, listen)
+            }
+            (Command::Listen(listen), Some(wallet)) => self.listen(request, wallet, &listen),
+            (
+                Command::Ack {
+                    consumer,
+                    generation,
+                    through,
+                    seqs,
+                },
+                Some(wallet),
+            ) => self.ack(request, wallet, consumer, generation, through, &seqs),
+            (Command::Status, Some(wallet)) => self.status(request, wallet),
+            (Command::Authorize(authorization), Some(wallet)) => {
+                self.authorize(request, wallet, *authorization)
+            }
+            (Command::Unregister, Some(wallet)) => self.unregister(request, wallet),
+            (Command::Lane { record }, Some(wallet)) => self.lane(request, wallet, record, rng),
+            (_, None) => Err(Reason::BadSignature.into()),
+            (_, Some(_)) => Err(Reason::Malformed {
+                detail: "command is not for a node's writer".to_owned(),
+            }
+            .into()),
+        }
+    }
+
+    /// Remembers the frames of a request. False, and garbage to the runtime, if one was seen before.
+    fn see(&mut self, request: &Request) -> Result<bool, StoreError> {
+        for mark in &request.marks {
+            if self.tx.store.get(Table::Seen, &mark.digest)?.is_some() {
+                self.tx.effects.push(Effect::Garbage {
+                    request: request.id,
+                });
+                return Ok(false);
+            }
+        }
+        for mark in &request.marks {
+            self.remember(&mark.digest, mark.expires_at)?;
+        }
+        Ok(true)
+    }
+
+    fn see_nonce(&mut self, signer: &layer_minus_message::CommandSigner) -> Result<(), Stop> {
+        let key = self
+            .ids
+            .keyed("nonce", &[signer.wallet.as_slice(), &signer.nonce]);
+        if self.tx.store.get(Table::Seen, &key)?.is_some() {
+            return Err(Reason::ReplayedNonce.into());
+        }
+        let until = signer
+            .time
+            .saturating_add(2 * layer_minus_message::limits::CLOCK_WINDOW_SECS);
+        Ok(self.remember(&key, until)?)
+    }
+
+    fn remember(&mut self, digest: &[u8], expires_at: u64) -> Result<(), StoreError> {
+        // Straight to the store: having seen a frame is kept even if what it asks for is refused.
+        self.tx.store.put(Table::Seen, digest, &[])?;
+        let mut key = expires_at.to_be_bytes().to_vec();
+        key.extend_from_slice(digest);
+        self.tx.store.put(Table::SeenExpiry, &key, &[])
+    }
+
+    pub(crate) fn is_me(&self, node: &Address) -> bool {
+        *node == self.keys.wallet.address()
+    }
+}

@@ -1,0 +1,441 @@
+//! Streams: opening them, feeding them, and what a push costs.
+
+use bytes::Bytes;
+use layer_minus_delivery::{Consumer, ConsumerId, Leases, Mode, gaps_for, next_to_push};
+use layer_minus_ledger::{Op, TransferId};
+use layer_minus_message::{Answer, Listen, Position, PushedPacket, Reason, Standing};
+use layer_minus_wallet::Address;
+
+use crate::{
+    config::{CONSUMERS_MAX, NEXT_STEPS_MAX},
+    event::{ConnectionId, Effect, Request},
+    live::{Connection, InFlight},
+    money::{self, code},
+    node::Parts,
+    rows::{self, Due, PacketRow},
+    store::{Store, StoreError, Table},
+    tx::{BookError, Stop},
+};
+
+/// How long a reservation for a further push may stay open, seconds.
+const PUSH_AGAIN_SECS: u64 = 3_600;
+
+impl<S: Store> Parts<'_, S> {
+    pub(crate) fn listen(
+        &mut self,
+        request: &Request,
+        wallet: Address,
+        listen: &Listen,
+    ) -> Result<(), Stop> {
+        self.registered(&wallet)?;
+        self.room_for_stream(&wallet)?;
+        self.charge_command(request, &wallet)?;
+        self.open_stream(request, wallet, listen, Vec::new())
+    }
+
+    pub(crate) fn room_for_stream(&self, wallet: &Address) -> Result<(), Stop> {
+        let mine = self
+            .live
+            .by_client
+            .get(wallet)
+            .map_or(0, std::collections::BTreeSet::len);
+        let limit = if self.live.connections.len() >= self.config.connections_max {
+            "connections_max"
+        } else if mine >= self.config.connections_per_client_max {
+            "connections_per_client_max"
+        } else {
+            return Ok(());
+        };
+        Err(Reason::OverLimit {
+            limit: limit.to_owned(),
+        }
+        .into())
+    }
+
+    /// Turns the request into a stream. What it costs was charged before.
+    pub(crate) fn open_stream(
+        &mut self,
+        request: &Request,
+        wallet: Address,
+        listen: &Listen,
+        mut first: Vec<Answer>,
+    ) -> Result<(), Stop> {
+        let now = self.tx.now;
+        let mut consumer = self.consumer_or_new(&wallet, listen)?;
+        consumer.seen(now);
+        self.tx.put_consumer(&wallet, &consumer)?;
+        if listen.mode == Mode::Each {
+            self.replace_streams(&wallet, &listen.consumer)?;
+        }
+        let position = Position {
+            generation: self.generation,
+            seq: consumer.cursor,
+        };
+        first.push(Answer::Listening {
+            standing: self.standing(&wallet)?,
+            position,
+        });
+        let row = self.tx.mailbox(&wallet)?;
+        for gap in gaps_for(&consumer, &row.mailbox) {
+            first.push(Answer::Gap {
+                from: gap.from,
+                through: gap.through,
+            });
+        }
+        let connection = ConnectionId(request.id.0);
+        let stream = Effect::Stream {
+            request: request.id,
+            connection,
+            first,
+        };
+        self.tx.effects.push(stream);
+        let state = Connection {
+            client: wallet,
+            consumer: listen.consumer,
+            mode: listen.mode,
+            lane: request.lane,
+            sent: consumer.cursor,
+            in_flight: None,
+            paused: false,
+            last_record_at: now,
+        };
+        self.live.insert(connection, state);
+        self.feed(connection, None)
+    }
+
+    fn consumer_or_new(&self, wallet: &Address, listen: &Listen) -> Result<Consumer, Stop> {
+        if let Some(consumer) = self.tx.consumer(wallet, &listen.consumer)? {
+            if consumer.mode != listen.mode {
+                let detail = "consumer exists in the other mode".to_owned();
+                return Err(Reason::Malformed { detail }.into());
+            }
+            return Ok(consumer);
+        }
+        let others = self.tx.consumers(wallet)?.len();
+        if others >= CONSUMERS_MAX {
+            return Err(Reason::OverLimit {
+                limit: "consumers_max".to_owned(),
+            }
+            .into());
+        }
+        let row = self.tx.mailbox(wallet)?;
+        let mut consumer = Consumer::new(listen.consumer, listen.mode, &row.mailbox, self.tx.now);
+        if others == 0 {
+            // The first one is told of everything that was dropped before anybody listened; a later
+            // one begins with what still waits.
+            consumer.cursor = 0;
+        }
+        Ok(consumer)
+    }
+
+    /// A device that comes back replaces its old stream, which may not have noticed yet.
+    fn replace_streams(&mut self, wallet: &Address, consumer: &ConsumerId) -> Result<(), Stop> {
+        for id in self.live.of_client(wallet) {
+            let same = self
+                .live
+                .connections
+                .get(&id)
+                .is_some_and(|c| c.consumer == *consumer);
+            if same {
+                self.end_stream(id)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn end_stream(&mut self, id: ConnectionId) -> Result<(), Stop> {
+        self.tx.effects.push(Effect::Close { connection: id });
+        self.closed(id)
+    }
+
+    /// The stream is gone: what it held goes to others, what was reserved for it is released.
+    pub(crate) fn closed(&mut self, id: ConnectionId) -> Result<(), Stop> {
+        let Some(connection) = self.live.remove(id) else {
+            return Ok(());
+        };
+        if let Some(in_flight) = connection.in_flight
+            && let (Some(pending), false) = (in_flight.reservation, in_flight.first)
+        {
+            self.void(pending)?;
+        }
+        if connection.mode == Mode::Share {
+            self.feed_client(&connection.client, None)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn void(&mut self, pending: TransferId) -> Result<(), Stop> {
+        let id = self.ids.transfer("void", &[pending.as_bytes()]);
+        self.end_reservation(Op::Void { id, pending })
+    }
+
+    /// Books an operation that ends a reservation; that it ended already is no error.
+    pub(crate) fn end_reservation(&mut self, op: Op) -> Result<(), Stop> {
+        use layer_minus_ledger::Refusal as R;
+        match self.tx.book(&[op]) {
+            Ok(()) => Ok(()),
+            Err(BookError::Refused(
+                R::PendingNotFound { .. }
+                | R::PendingAlreadyPosted { .. }
+                | R::PendingAlreadyVoided { .. }
+                | R::PendingExpired { .. },
+            )) => Ok(()),
+            Err(BookError::Refused(other)) => Err(StoreError::Failed(other.to_string()).into()),
+            Err(BookError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Feeds every idle stream of a client. `fresh` is the packet that has just come, so that it need
+    /// not be read back.
+    pub(crate) fn feed_client(
+        &mut self,
+        wallet: &Address,
+        fresh: Option<&PushedPacket>,
+    ) -> Result<(), Stop> {
+        for id in self.live.of_client(wallet) {
+            self.feed(id, fresh)?;
+        }
+        Ok(())
+    }
+
+    /// Hands the next packet to a stream, if it is idle and there is one.
+    pub(crate) fn feed(
+        &mut self,
+        id: ConnectionId,
+        fresh: Option<&PushedPacket>,
+    ) -> Result<(), Stop> {
+        let Some(connection) = self.live.connections.get(&id) else {
+            return Ok(());
+        };
+        if connection.in_flight.is_some() {
+            return Ok(());
+        }
+        let connection = connection.clone();
+        let Some((seq, row)) = self.next_for(&connection)? else {
+            return Ok(());
+        };
+        let Some(in_flight) = self.reserve_push(id, &connection, seq, &row)? else {
+            return Ok(());
+        };
+        let message = match fresh {
+            Some(packet) if packet.position.seq == seq => packet.message.clone(),
+            _ => self.body(&connection.client, seq)?,
+        };
+        if connection.mode == Mode::Share {
+            let key = (connection.client, connection.consumer);
+            let leases = self.live.leases.entry(key).or_default();
+            if leases.lease(seq, id.0).is_err() {
+                return Ok(());
+            }
+        }
+        let now = self.tx.now;
+        if let Some(connection) = self.live.connections.get_mut(&id) {
+            connection.in_flight = Some(in_flight);
+            connection.sent = connection.sent.max(seq);
+            connection.paused = false;
+            connection.last_record_at = now;
+        }
+        let position = Position {
+            generation: self.generation,
+            seq,
+        };
+        let packet = PushedPacket {
+            position,
+            accepted_at: row.accepted_at,
+            message,
+        };
+        let push = Effect::Push {
+            connection: id,
+            packet,
+            size_bytes: row.size_bytes,
+        };
+        self.tx.effects.push(push);
+        Ok(())
+    }
+
+    fn body(&self, client: &Address, seq: u64) -> Result<Bytes, StoreError> {
+        let key = rows::packet_key(client, seq);
+        let bytes = self.tx.store.get(Table::Bodies, &key)?;
+        bytes.map(Bytes::from).ok_or_else(|| StoreError::Damaged {
+            table: Table::Bodies,
+            key: hex::encode(key),
+        })
+    }
+
+    fn next_for(&self, connection: &Connection) -> Result<Option<(u64, PacketRow)>, StoreError> {
+        let client = &connection.client;
+        let Some(consumer) = self.tx.consumer(client, &connection.consumer)? else {
+            return Ok(None);
+        };
+        let mailbox = self.tx.mailbox(client)?.mailbox;
+        let none = Leases::new();
+        let leases = self
+            .live
+            .leases
+            .get(&(*client, connection.consumer))
+            .unwrap_or(&none);
+        let mut after = if connection.mode == Mode::Each {
+            connection.sent
+        } else {
+            0
+        };
+        for _ in 0..NEXT_STEPS_MAX {
+            let Some(seq) = next_to_push(&consumer, leases, after, &mailbox) else {
+                return Ok(None);
+            };
+            let Some((stored, row)) = self.tx.packets_after(client, seq - 1, 1)?.pop() else {
+                return Ok(None);
+            };
+            if stored == seq {
+                return Ok(Some((seq, row)));
+            }
+            // What lies between left the mailbox; the rules are asked again for what is there.
+            after = stored - 1;
+        }
+        Ok(None)
+    }
+
+    /// Makes sure that the push is paid for. The first push of a packet was reserved when it came;
+    /// a further one is reserved now, and if that cannot be, the stream pauses.
+    fn reserve_push(
+        &mut self,
+        id: ConnectionId,
+        connection: &Connection,
+        seq: u64,
+        row: &PacketRow,
+    ) -> Result<Option<InFlight>, Stop> {
+        let since = self.tx.now;
+        let price = money::pass_price(&self.config.prices, row.size_bytes)?;
+        if price.client.is_zero() {
+            return Ok(Some(InFlight {
+                seq,
+                reservation: None,
+                first: false,
+                since,
+            }));
+        }
+        if row.pushes == 0 && !self.live.first_push_in_use(&connection.client, seq) {
+            let reservation = Some(row.push);
+            return Ok(Some(InFlight {
+                seq,
+                reservation,
+                first: true,
+                since,
+            }));
+        }
+        let (stream, time) = (id.0.to_be_bytes(), since.to_be_bytes());
+        let content: [&[u8]; 3] = [row.push.as_bytes(), &stream, &time];
+        let reservation = self.ids.transfer("push again", &content);
+        let expires_at = since.saturating_add(PUSH_AGAIN_SECS);
+        let pend = Op::Pend {
+            id: reservation,
+            debit: money::client_account(&connection.client),
+            credit: money::income_account(),
+            amount: price.client,
+            code: code::PUSH_AGAIN,
+            expires_at,
+        };
+        match self.tx.book(&[pend]) {
+            Ok(()) => {}
+            Err(BookError::Refused(_)) => {
+                self.pause(id, connection, price.client.get())?;
+                return Ok(None);
+            }
+            Err(BookError::Store(error)) => return Err(error.into()),
+        }
+        self.tx
+            .schedule(expires_at, Due::Reservation, reservation.as_bytes())?;
+        Ok(Some(InFlight {
+            seq,
+            reservation: Some(reservation),
+            first: false,
+            since,
+        }))
+    }
+
+    fn pause(
+        &mut self,
+        id: ConnectionId,
+        connection: &Connection,
+        needed: u64,
+    ) -> Result<(), Stop> {
+        if connection.paused {
+            return Ok(());
+        }
+        let standing = self.standing(&connection.client)?;
+        let reason = Reason::Exhausted {
+            available_pusd: left(&standing),
+            needed_pusd: needed,
+        };
+        let answer = Box::new(Answer::Paused(reason));
+        self.tx.effects.push(Effect::Control {
+            connection: id,
+            answer,
+        });
+        if let Some(connection) = self.live.connections.get_mut(&id) {
+            connection.paused = true;
+        }
+        Ok(())
+    }
+
+    /// The last byte of a push went out: it is charged, the lane is credited, the next may go.
+    pub(crate) fn handed(&mut self, id: ConnectionId, seq: u64) -> Result<(), Stop> {
+        let Some(connection) = self.live.connections.get_mut(&id) else {
+            return Ok(());
+        };
+        let Some(in_flight) = connection
+            .in_flight
+            .take_if(|in_flight| in_flight.seq == seq)
+        else {
+            return Ok(());
+        };
+        connection.last_record_at = self.tx.now;
+        let connection = connection.clone();
+        self.charge_push(&connection, &in_flight)?;
+        self.feed(id, None)
+    }
+
+    fn charge_push(&mut self, connection: &Connection, in_flight: &InFlight) -> Result<(), Stop> {
+        let client = &connection.client;
+        let key = rows::packet_key(client, in_flight.seq);
+        let packet: Option<PacketRow> = self.tx.get(Table::Packets, &key)?;
+        // Acknowledged, or dropped, before the socket said that it went out.
+        let Some(mut packet) = packet else {
+            return Ok(());
+        };
+        let price = money::pass_price(&self.config.prices, packet.size_bytes)?;
+        if let Some(pending) = in_flight.reservation {
+            let id = self.ids.transfer("pushed", &[pending.as_bytes()]);
+            let mut ops = vec![Op::Post {
+                id,
+                pending,
+                amount: None,
+                last: true,
+            }];
+            let lane = self.ids.transfer("pushed lane", &[pending.as_bytes()]);
+            ops.extend(self.tx.lane_ops(connection.lane, lane, price.lane)?);
+            match self.tx.book(&ops) {
+                Ok(()) => {}
+                Err(BookError::Refused(refusal)) => {
+                    return Err(StoreError::Failed(refusal.to_string()).into());
+                }
+                Err(BookError::Store(error)) => return Err(error.into()),
+            }
+        }
+        packet.pushes = packet.pushes.saturating_add(1);
+        self.tx.put(Table::Packets, &key, &packet)?;
+        let mut row = self.tx.mailbox(client)?;
+        row.passed_bytes = row
+            .passed_bytes
+            .saturating_add(u64::from(packet.size_bytes));
+        Ok(self.tx.put_mailbox(client, &row)?)
+    }
+}
+
+/// What is left of a limit.
+pub(crate) const fn left(standing: &Standing) -> u64 {
+    standing
+        .limit_pusd
+        .saturating_sub(standing.charged_pusd)
+        .saturating_sub(standing.reserved_pusd)
+}

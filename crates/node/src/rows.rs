@@ -1,0 +1,176 @@
+//! The rows of a node's store: their keys and their JSON.
+
+use layer_minus_delivery::{ConsumerId, DailyQuota, Mailbox};
+use layer_minus_ledger::{StorageMeter, TransferId};
+use layer_minus_message::{Acceptance, Authorization, SignedDocument, text};
+use layer_minus_wallet::Address;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::store::{StoreError, Table};
+
+/// A client.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ClientRow {
+    pub(crate) wallet: Address,
+    pub(crate) card: SignedDocument,
+    /// Fingerprint of the encryption key, hexadecimal.
+    pub(crate) key: String,
+    /// Last second of the card, unix time.
+    pub(crate) card_until: u64,
+    pub(crate) authorization: Authorization,
+    #[serde(with = "text::hex_array")]
+    pub(crate) inbox_digest: [u8; 32],
+    pub(crate) strangers_bytes_per_day: u64,
+}
+
+/// What changes with every packet of a client.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct MailboxRow {
+    pub(crate) mailbox: Mailbox,
+    pub(crate) strangers: DailyQuota,
+    pub(crate) storage: StorageMeter,
+    pub(crate) passed_bytes: u64,
+}
+
+/// An encryption key and whose it is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct KeyRow {
+    pub(crate) wallet: Address,
+    pub(crate) fingerprint: String,
+    /// Set when a newer key took its place: it routes until then.
+    pub(crate) until: Option<u64>,
+}
+
+/// A stored packet.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PacketRow {
+    /// List size: what is billed.
+    pub(crate) size_bytes: u32,
+    pub(crate) accepted_at: u64,
+    pub(crate) kept_until: u64,
+    /// Reservation of the first push.
+    pub(crate) push: TransferId,
+    /// Reservation of the storage.
+    pub(crate) storage: TransferId,
+    /// Pushes that were handed over and charged.
+    pub(crate) pushes: u32,
+}
+
+/// An acceptance that was given.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ReceiptRow {
+    pub(crate) acceptance: Acceptance,
+}
+
+/// A lane.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LaneRow {
+    pub(crate) node: Address,
+    #[serde(with = "text::hex_array")]
+    pub(crate) key: [u8; 32],
+    pub(crate) expires_at: u64,
+}
+
+/// What a retention entry makes of its key when its time comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Drop a packet that nobody collected: address and sequence number.
+    Packet,
+    /// Forget a receipt.
+    Receipt,
+    /// Let a reservation lapse.
+    Reservation,
+    /// Stop routing a superseded key.
+    Key,
+    /// Forget a lane.
+    Lane,
+}
+
+impl Due {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Packet => 1,
+            Self::Receipt => 2,
+            Self::Reservation => 3,
+            Self::Key => 4,
+            Self::Lane => 5,
+        }
+    }
+
+    const fn from_code(code: u8) -> Option<Self> {
+        Some(match code {
+            1 => Self::Packet,
+            2 => Self::Receipt,
+            3 => Self::Reservation,
+            4 => Self::Key,
+            5 => Self::Lane,
+            _ => return None,
+        })
+    }
+}
+
+/// Key of a retention entry: time, what is due, and the key it is about.
+pub(crate) fn due_key(at: u64, due: Due, key: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(9 + key.len());
+    bytes.extend_from_slice(&at.to_be_bytes());
+    bytes.push(due.code());
+    bytes.extend_from_slice(key);
+    bytes
+}
+
+/// Reads what [`due_key`] wrote.
+pub(crate) fn read_due(bytes: &[u8]) -> Option<(Due, &[u8])> {
+    let (head, key) = bytes.split_at_checked(9)?;
+    Some((Due::from_code(head[8])?, key))
+}
+
+/// Key of a packet: address, sequence number.
+pub(crate) fn packet_key(client: &Address, seq: u64) -> [u8; 28] {
+    let mut key = [0; 28];
+    key[..20].copy_from_slice(client.as_slice());
+    key[20..].copy_from_slice(&seq.to_be_bytes());
+    key
+}
+
+/// Reads what [`packet_key`] wrote.
+pub(crate) fn read_packet_key(key: &[u8]) -> Option<(Address, u64)> {
+    let (address, seq) = key.split_at_checked(20)?;
+    Some((
+        Address::from_slice(address),
+        u64::from_be_bytes(seq.try_into().ok()?),
+    ))
+}
+
+/// Key of a consumer: address, id.
+pub(crate) fn consumer_key(client: &Address, consumer: &ConsumerId) -> Vec<u8> {
+    let mut key = client.as_slice().to_vec();
+    key.extend_from_slice(consumer.as_bytes());
+    key
+}
+
+/// The key after every key that begins with the client's address.
+pub(crate) fn after_client(client: &Address) -> Vec<u8> {
+    let mut key = client.as_slice().to_vec();
+    for byte in key.iter_mut().rev() {
+        *byte = byte.wrapping_add(1);
+        if *byte != 0 {
+            return key;
+        }
+    }
+    vec![0xff; 21]
+}
+
+pub(crate) fn to_json<T: Serialize>(table: Table, row: &T) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(row).map_err(|error| StoreError::Failed(format!("row of {table}: {error}")))
+}
+
+pub(crate) fn from_json<T: DeserializeOwned>(
+    table: Table,
+    key: &[u8],
+    bytes: &[u8],
+) -> Result<T, StoreError> {
+    serde_json::from_slice(bytes).map_err(|_| StoreError::Damaged {
+        table,
+        key: hex::encode(key),
+    })
+}
