@@ -75,27 +75,22 @@ impl std::fmt::Debug for ReplyKey {
 
 /// Seals the records of one answer, in order.
 pub struct RecordSealer {
-    key: LessSafeKey,
+    /// Deriving cannot fail for the lengths used here; if it did, `seal` would say so.
+    key: Result<LessSafeKey, SealError>,
     random: [u8; PREAMBLE],
     next: u64,
 }
 
 impl RecordSealer {
     /// Begins an answer with a random of its own.
-    ///
-    /// # Errors
-    /// [`SealError::Library`] if the key cannot be derived.
-    pub fn new(
-        reply_key: &ReplyKey,
-        rng: &mut (impl RngCore + CryptoRng),
-    ) -> Result<Self, SealError> {
+    pub fn new(reply_key: &ReplyKey, rng: &mut (impl RngCore + CryptoRng)) -> Self {
         let mut random = [0; PREAMBLE];
         rng.fill_bytes(&mut random);
-        Ok(Self {
-            key: reply_key.derive(&random)?,
+        Self {
+            key: reply_key.derive(&random),
             random,
             next: 0,
-        })
+        }
     }
 
     /// Seals the next record; with `pad_to` it is exactly so many bytes on the wire.
@@ -122,6 +117,8 @@ impl RecordSealer {
         out.resize(size - TAG, 0);
         let tag = self
             .key
+            .as_ref()
+            .map_err(SealError::clone)?
             .seal_in_place_separate_tag(nonce, Aad::empty(), &mut out[preamble.len()..])
             .map_err(|_| SealError::Library("seal a record"))?;
         out.extend_from_slice(tag.as_ref());
@@ -215,7 +212,8 @@ fn content_len(plain: &[u8]) -> Result<usize, SealError> {
         .get(len..)
         .ok_or(SealError::Record("states more content than it holds"))?;
     // One content has one encoding, so that nobody hides a second one in the fill.
-    if fill.iter().any(|&byte| byte != 0) {
+    // Folded rather than searched: a loop without an early end is several times as fast.
+    if fill.iter().fold(0, |seen, octet| seen | octet) != 0 {
         return Err(SealError::Record("its fill is not zero"));
     }
     Ok(len)
@@ -241,10 +239,7 @@ mod tests {
     fn pair(seed: u64) -> (RecordSealer, RecordOpener) {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let key = ReplyKey::generate(&mut rng);
-        (
-            RecordSealer::new(&key, &mut rng).unwrap(),
-            RecordOpener::new(&key),
-        )
+        (RecordSealer::new(&key, &mut rng), RecordOpener::new(&key))
     }
 
     #[test]

@@ -43,6 +43,7 @@ struct Inner {
     /// Which of the secret subkeys belongs to the certificate's encryption subkey.
     subkey: usize,
     certificate: Certificate,
+    bytes: Zeroizing<Vec<u8>>,
 }
 
 impl SecretCertificate {
@@ -81,6 +82,7 @@ impl SecretCertificate {
     }
 
     fn from_parsed(key: SignedSecretKey) -> Result<Self, SealError> {
+        let secret = library("write a secret key", || key.to_bytes()).map(Zeroizing::new)?;
         let public = library("take the public part", || Ok(key.to_public_key()))?;
         let bytes = library("write a certificate", || public.to_bytes())?;
         let certificate = Certificate::from_parsed(&public, Bytes::from(bytes))?;
@@ -96,6 +98,7 @@ impl SecretCertificate {
             key,
             subkey,
             certificate,
+            bytes: secret,
         })))
     }
 
@@ -105,11 +108,8 @@ impl SecretCertificate {
     }
 
     /// The transferable secret key, binary and unlocked: keep it where secrets are kept.
-    ///
-    /// # Errors
-    /// [`SealError::Library`] if it cannot be written.
-    pub fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, SealError> {
-        library("write a secret key", || self.0.key.to_bytes()).map(Zeroizing::new)
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        self.0.bytes.clone()
     }
 
     /// The transferable secret key as ASCII armor, for export to GnuPG or OpenPGP.js.

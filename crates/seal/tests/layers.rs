@@ -40,7 +40,7 @@ fn random(len: usize) -> Vec<u8> {
 
 /// The secret key as the OpenPGP library reads it.
 fn plain_key(secret: &SecretCertificate) -> SignedSecretKey {
-    SignedSecretKey::from_bytes(&secret.to_bytes().unwrap()[..]).unwrap()
+    SignedSecretKey::from_bytes(&secret.to_bytes()[..]).unwrap()
 }
 
 #[test]
