@@ -1,0 +1,1 @@
+//! Nodes for the tests: made once, because keys take time.
