@@ -103,7 +103,7 @@ pub struct Consumer {
     pub mode: Mode,
     /// All packets up to this number are acknowledged.
     pub cursor: u64,
-    /// Acknowledged beyond the cursor: in order, at most [`AHEAD_MAX`]. Empty for `each`.
+    /// Acknowledged beyond the cursor: in order, at most [`AHEAD_MAX`]. For `each` only gaps.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     ahead: Vec<u64>,
     /// When it was last connected or acknowledged, Unix seconds.
@@ -167,7 +167,11 @@ impl Consumer {
         }
         mailbox.check_stored_once(seq)?;
         let news = seq > self.cursor;
-        self.cursor = self.cursor.max(seq);
+        if news {
+            self.cursor = seq;
+            // Gaps acknowledged ahead may lie below now, or go on from here.
+            self.take(std::iter::empty())?;
+        }
         Ok(news)
     }
 
@@ -256,8 +260,9 @@ impl Consumer {
 
 /// Up to where every consumer has everything: what is at or below can be deleted.
 ///
-/// A consumer that was not seen for [`CONSUMER_IDLE_MAX`] holds nothing back; when it returns it
-/// is told a gap. Without any other consumer the floor is 0: nobody has taken anything.
+/// After deleting call [`Mailbox::advance_first`] with `floor + 1`: a consumer that was not seen
+/// for [`CONSUMER_IDLE_MAX`] holds nothing back, and this is what it is told a gap by when it
+/// returns. Without any other consumer the floor is 0: nobody has taken anything.
 #[must_use]
 pub fn floor<'c>(consumers: impl IntoIterator<Item = &'c Consumer>, now: u64) -> u64 {
     let active = consumers
@@ -307,5 +312,226 @@ impl TryFrom<Unchecked> for Consumer {
             ahead: row.ahead,
             last_seen: row.last_seen,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MailboxLimits;
+
+    const ID: ConsumerId = ConsumerId::new([7; 16]);
+
+    fn mailbox(packets: u64) -> Mailbox {
+        let limits = MailboxLimits {
+            bytes_max: 100_000,
+            retention_secs: 60,
+        };
+        let mut mailbox = Mailbox::new(1, limits);
+        for _ in 0..packets {
+            mailbox.accept(1).unwrap();
+        }
+        mailbox
+    }
+
+    #[test]
+    fn the_future_cannot_be_acknowledged() {
+        let mailbox = mailbox(3);
+        let mut each = Consumer::new(ID, Mode::Each, &mailbox, 0);
+        let mut share = Consumer::new(ID, Mode::Share, &mailbox, 0);
+        for seq in [4, u64::MAX] {
+            let never = DeliveryError::NeverStored { seq, newest: 3 };
+            assert_eq!(each.acknowledge_through(seq, &mailbox), Err(never.clone()));
+            assert_eq!(share.acknowledge(&[1, seq], &mailbox), Err(never));
+        }
+        assert_eq!((each.cursor, share.cursor, share.ahead()), (0, 0, &[][..]));
+    }
+
+    #[test]
+    fn each_is_cumulative_and_never_goes_back() {
+        let mailbox = mailbox(3);
+        let mut each = Consumer::new(ID, Mode::Each, &mailbox, 0);
+        assert_eq!(each.acknowledge_through(2, &mailbox), Ok(true));
+        assert_eq!(each.acknowledge_through(2, &mailbox), Ok(false));
+        assert_eq!(each.acknowledge_through(1, &mailbox), Ok(false));
+        assert_eq!(each.cursor, 2);
+        assert!(each.is_done(2) && !each.is_done(3));
+        let wrong = each.acknowledge(&[3], &mailbox);
+        assert!(matches!(
+            wrong,
+            Err(DeliveryError::WrongMode {
+                mode: Mode::Each,
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn share_moves_its_cursor_when_a_hole_closes() {
+        let mailbox = mailbox(6);
+        let mut share = Consumer::new(ID, Mode::Share, &mailbox, 0);
+        assert_eq!(share.acknowledge(&[5, 3, 2, 3], &mailbox), Ok(true));
+        assert_eq!((share.cursor, share.ahead()), (0, &[2, 3, 5][..]));
+        assert_eq!(share.acknowledge(&[3], &mailbox), Ok(false));
+        assert_eq!(share.acknowledge(&[1], &mailbox), Ok(true));
+        assert_eq!((share.cursor, share.ahead()), (3, &[5][..]));
+        assert_eq!(share.acknowledge(&[4, 1, 0], &mailbox), Ok(true));
+        assert_eq!((share.cursor, share.ahead()), (5, &[][..]));
+        let wrong = share.acknowledge_through(6, &mailbox);
+        assert!(matches!(
+            wrong,
+            Err(DeliveryError::WrongMode {
+                mode: Mode::Share,
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn acknowledgements_ahead_are_bounded_all_or_none() {
+        let max = AHEAD_MAX as u64;
+        let mailbox = mailbox(max + 10);
+        let mut share = Consumer::new(ID, Mode::Share, &mailbox, 0);
+        let full: Vec<u64> = (2..max + 2).collect();
+        share.acknowledge(&full, &mailbox).unwrap();
+        assert_eq!(share.ahead().len(), AHEAD_MAX);
+        let before = share.clone();
+        let too_far = DeliveryError::TooFarAhead { max: AHEAD_MAX };
+        assert_eq!(
+            share.acknowledge(&[max + 3], &mailbox),
+            Err(too_far.clone())
+        );
+        let long = vec![1; AHEAD_MAX + 1];
+        assert_eq!(share.acknowledge(&long, &mailbox), Err(too_far));
+        assert_eq!(share, before);
+        share.acknowledge(&[1], &mailbox).unwrap();
+        assert_eq!((share.cursor, share.ahead()), (max + 1, &[][..]));
+    }
+
+    #[test]
+    fn only_a_gap_is_acknowledged_as_one() {
+        let mut mailbox = mailbox(9);
+        let mut share = Consumer::new(ID, Mode::Share, &mailbox, 0);
+        mailbox.drop_packet(4, 1).unwrap();
+        mailbox.drop_packet(5, 1).unwrap();
+        for (from, through) in [
+            (0, 0),
+            (1, 1),
+            (3, 4),
+            (4, 6),
+            (5, 4),
+            (10, 10),
+            (1, u64::MAX),
+        ] {
+            let not = DeliveryError::NotAGap { from, through };
+            assert_eq!(
+                share.acknowledge_gap(Gap { from, through }, &mailbox),
+                Err(not)
+            );
+        }
+        share
+            .acknowledge_gap(
+                Gap {
+                    from: 4,
+                    through: 5,
+                },
+                &mailbox,
+            )
+            .unwrap();
+        assert_eq!((share.cursor, share.ahead()), (0, &[4, 5][..]));
+        share.acknowledge(&[1, 2, 3], &mailbox).unwrap();
+        assert_eq!((share.cursor, share.ahead()), (5, &[][..]));
+    }
+
+    #[test]
+    fn a_gap_of_any_width_at_the_cursor_takes_no_room() {
+        let mut mailbox = mailbox(20_000);
+        let mut share = Consumer::new(ID, Mode::Share, &mailbox, 0);
+        for seq in 1..=15_000 {
+            mailbox.drop_packet(seq, 1).unwrap();
+        }
+        share.acknowledge(&[15_001], &mailbox).unwrap();
+        share
+            .acknowledge_gap(
+                Gap {
+                    from: 1,
+                    through: 15_000,
+                },
+                &mailbox,
+            )
+            .unwrap();
+        assert_eq!((share.cursor, share.ahead()), (15_001, &[][..]));
+
+        let mut other = Consumer::new(ID, Mode::Share, &mailbox, 0);
+        other.cursor = 0;
+        let wide = Gap {
+            from: 2,
+            through: 15_000,
+        };
+        let too_far = DeliveryError::TooFarAhead { max: AHEAD_MAX };
+        assert_eq!(other.acknowledge_gap(wide, &mailbox), Err(too_far));
+    }
+
+    #[test]
+    fn a_gap_acknowledged_ahead_is_passed_by_a_cursor() {
+        for (through, cursor) in [(1, 1), (2, 4), (3, 4), (4, 4), (5, 5)] {
+            let mut mailbox = mailbox(5);
+            mailbox.drop_packet(3, 1).unwrap();
+            mailbox.drop_packet(4, 1).unwrap();
+            let mut each = Consumer::new(ID, Mode::Each, &mailbox, 0);
+            each.acknowledge_gap(
+                Gap {
+                    from: 3,
+                    through: 4,
+                },
+                &mailbox,
+            )
+            .unwrap();
+            assert_eq!((each.cursor, each.ahead()), (0, &[3, 4][..]));
+            each.acknowledge_through(through, &mailbox).unwrap();
+            assert_eq!(each.cursor, cursor);
+            let json = serde_json::to_string(&each).unwrap();
+            assert_eq!(serde_json::from_str::<Consumer>(&json).unwrap(), each);
+        }
+    }
+
+    #[test]
+    fn an_idle_consumer_holds_nothing_back() {
+        let mailbox = mailbox(5);
+        let mut phone = Consumer::new(ID, Mode::Each, &mailbox, 0);
+        let lost = Consumer::new(ID, Mode::Each, &mailbox, 0);
+        phone.acknowledge_through(4, &mailbox).unwrap();
+        phone.seen(CONSUMER_IDLE_MAX + 1);
+        assert_eq!(floor([&phone, &lost], CONSUMER_IDLE_MAX), 0);
+        assert_eq!(floor([&phone, &lost], CONSUMER_IDLE_MAX + 1), 4);
+        assert_eq!(
+            floor([&lost], CONSUMER_IDLE_MAX + 1),
+            0,
+            "nobody has anything"
+        );
+        assert_eq!(floor([], 0), 0);
+        assert!(!taken_by_all([&phone, &lost], 4), "it would leave no trace");
+        assert!(taken_by_all([&phone], 4) && !taken_by_all([&phone], 5));
+        assert!(!taken_by_all([], 1));
+        phone.seen(3);
+        assert_eq!(phone.last_seen, CONSUMER_IDLE_MAX + 1);
+    }
+
+    #[test]
+    fn json_comes_back_and_contradictions_do_not() {
+        let mailbox = mailbox(9);
+        let mut share = Consumer::new(ID, Mode::Share, &mailbox, 42);
+        share.acknowledge(&[1, 4, 6], &mailbox).unwrap();
+        let json = serde_json::to_string(&share).unwrap();
+        assert_eq!(
+            json,
+            r#"{"id":"07070707070707070707070707070707","mode":"share","cursor":1,"ahead":[4,6],"last_seen":42}"#
+        );
+        assert_eq!(serde_json::from_str::<Consumer>(&json).unwrap(), share);
+        for bad in ["[6,4]", "[4,4]", "[2,4]", "[0]"] {
+            let other = json.replace("[4,6]", bad);
+            assert!(serde_json::from_str::<Consumer>(&other).is_err(), "{bad}");
+        }
+        assert!(serde_json::from_str::<ConsumerId>(r#""07""#).is_err());
     }
 }

@@ -182,6 +182,25 @@ mod tests {
         assert_eq!(gaps_for(&late, &mailbox), []);
     }
 
+    #[test]
+    fn more_drops_from_between_than_are_listed_are_told_coarsely_but_told() {
+        let mut mailbox = mailbox(600);
+        let each = Consumer::new(ConsumerId::new([1; 16]), Mode::Each, &mailbox, 0);
+        for seq in (2..=600).step_by(2) {
+            mailbox.drop_packet(seq, 1).unwrap();
+            assert!(mailbox.dropped().len() <= crate::DROPPED_MAX);
+        }
+        let gaps = gaps_for(&each, &mailbox);
+        assert!(
+            (2..=600)
+                .step_by(2)
+                .all(|seq| gaps.iter().any(|gap| gap.contains(seq)))
+        );
+        assert!(gaps.windows(2).all(|pair| pair[0].through < pair[1].from));
+        let json = serde_json::to_string(&mailbox).unwrap();
+        assert_eq!(serde_json::from_str::<Mailbox>(&json).unwrap(), mailbox);
+    }
+
     proptest! {
         #[test]
         fn ranges_hold_exactly_what_was_put_in(seqs in prop::collection::vec(1_u64..200, 0..150)) {

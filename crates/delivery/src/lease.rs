@@ -121,3 +121,115 @@ pub fn next_to_push(
     }
     (seq < mailbox.next_seq).then_some(seq)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ConsumerId, MailboxLimits};
+
+    fn mailbox(packets: u64) -> Mailbox {
+        let limits = MailboxLimits {
+            bytes_max: 100_000,
+            retention_secs: 60,
+        };
+        let mut mailbox = Mailbox::new(1, limits);
+        for _ in 0..packets {
+            mailbox.accept(1).unwrap();
+        }
+        mailbox
+    }
+
+    fn consumer(mode: Mode, mailbox: &Mailbox) -> Consumer {
+        Consumer::new(ConsumerId::new([1; 16]), mode, mailbox, 0)
+    }
+
+    #[test]
+    fn a_packet_is_with_one_connection_and_taken_back_when_that_drops() {
+        let mailbox = mailbox(4);
+        let share = consumer(Mode::Share, &mailbox);
+        let mut leases = Leases::new();
+        for connection in [10, 20, 10] {
+            let seq = next_to_push(&share, &leases, 0, &mailbox).unwrap();
+            leases.lease(seq, connection).unwrap();
+        }
+        assert_eq!((leases.held_by(10), leases.held_by(20)), (2, 1));
+        assert_eq!(
+            leases.lease(2, 10),
+            Err(DeliveryError::Leased {
+                seq: 2,
+                connection: 20
+            })
+        );
+        leases.lease(2, 20).unwrap();
+        assert_eq!(leases.release_connection(10), [1, 3]);
+        assert!(leases.release_connection(10).is_empty());
+        assert_eq!(next_to_push(&share, &leases, 0, &mailbox), Some(1));
+        assert_eq!(next_to_push(&share, &leases, 1, &mailbox), Some(3));
+    }
+
+    #[test]
+    fn acknowledged_packets_are_neither_leased_nor_pushed_again() {
+        let mailbox = mailbox(3);
+        let mut share = consumer(Mode::Share, &mailbox);
+        let mut leases = Leases::new();
+        leases.lease(1, 10).unwrap();
+        leases.lease(2, 10).unwrap();
+        share.acknowledge(&[2], &mailbox).unwrap();
+        leases.release_done(&share);
+        assert_eq!(
+            (leases.holder(1), leases.holder(2), leases.len()),
+            (Some(10), None, 1)
+        );
+        assert_eq!(next_to_push(&share, &leases, 0, &mailbox), Some(3));
+        assert_eq!(leases.release(1), Some(10));
+        assert!(leases.is_empty());
+    }
+
+    #[test]
+    fn share_stops_before_an_acknowledgement_would_not_fit() {
+        let max = AHEAD_MAX as u64;
+        let mailbox = mailbox(max + 100);
+        let mut share = consumer(Mode::Share, &mailbox);
+        let mut leases = Leases::new();
+        leases.lease(1, 10).unwrap();
+        let mut acknowledged = 0;
+        while let Some(seq) = next_to_push(&share, &leases, 0, &mailbox) {
+            leases.lease(seq, 20).unwrap();
+            share.acknowledge(&[seq], &mailbox).unwrap();
+            leases.release_done(&share);
+            acknowledged += 1;
+        }
+        assert_eq!(acknowledged, AHEAD_MAX - 1);
+        share.acknowledge(&[1], &mailbox).unwrap();
+        leases.release_done(&share);
+        assert_eq!(next_to_push(&share, &leases, 0, &mailbox), Some(max + 1));
+    }
+
+    #[test]
+    fn leases_are_bounded() {
+        let mut leases = Leases::new();
+        for seq in 1..=AHEAD_MAX as u64 {
+            leases.lease(seq, 1).unwrap();
+        }
+        assert_eq!(
+            leases.lease(AHEAD_MAX as u64 + 1, 1),
+            Err(DeliveryError::TooManyLeases { max: AHEAD_MAX })
+        );
+        leases.lease(1, 1).unwrap();
+    }
+
+    #[test]
+    fn each_goes_on_after_what_its_connection_has() {
+        let mut mailbox = mailbox(5);
+        let mut each = consumer(Mode::Each, &mailbox);
+        let none = Leases::new();
+        assert_eq!(next_to_push(&each, &none, 0, &mailbox), Some(1));
+        assert_eq!(next_to_push(&each, &none, 3, &mailbox), Some(4));
+        assert_eq!(next_to_push(&each, &none, 5, &mailbox), None);
+        assert_eq!(next_to_push(&each, &none, u64::MAX, &mailbox), None);
+        each.acknowledge_through(2, &mailbox).unwrap();
+        assert_eq!(next_to_push(&each, &none, 0, &mailbox), Some(3));
+        mailbox.advance_first(5);
+        assert_eq!(next_to_push(&each, &none, 0, &mailbox), Some(5));
+    }
+}

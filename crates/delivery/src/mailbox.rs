@@ -94,7 +94,8 @@ impl Mailbox {
         Ok(seq)
     }
 
-    /// Removes a packet that every consumer has: at or below the [`floor`](crate::floor), or
+    /// Removes a packet that every consumer has: at or below the [`floor`](crate::floor) (then
+    /// call [`advance_first`](Self::advance_first) with `floor + 1`), or
     /// [`taken_by_all`](crate::taken_by_all).
     ///
     /// # Errors

@@ -1,0 +1,598 @@
+//! Every reason to refuse, by name.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use layer_minus_ledger::{
+    Account, AccountId, Amount, Books, Changes, DebitLimit, MemoryBooks, Op, Outcome, PlanError,
+    Refusal, Transfer, TransferId, TransferState, plan,
+};
+
+const PAYER: AccountId = AccountId::new([1; 16]);
+const PAYEE: AccountId = AccountId::new([2; 16]);
+const OTHER: AccountId = AccountId::new([3; 16]);
+
+const fn id(n: u8) -> TransferId {
+    TransferId::new([n; 16])
+}
+
+fn pay(n: u8, amount: u64) -> Op {
+    Op::Transfer {
+        id: id(n),
+        debit: PAYER,
+        credit: PAYEE,
+        amount: Amount::new(amount),
+        code: 0,
+    }
+}
+
+fn pend(n: u8, amount: u64, expires_at: u64) -> Op {
+    let amount = Amount::new(amount);
+    Op::Pend {
+        id: id(n),
+        debit: PAYER,
+        credit: PAYEE,
+        amount,
+        code: 0,
+        expires_at,
+    }
+}
+
+fn post(n: u8, pending: u8, amount: u64, last: bool) -> Op {
+    Op::Post {
+        id: id(n),
+        pending: id(pending),
+        amount: Some(Amount::new(amount)),
+        last,
+    }
+}
+
+fn post_rest(n: u8, pending: u8) -> Op {
+    Op::Post {
+        id: id(n),
+        pending: id(pending),
+        amount: None,
+        last: false,
+    }
+}
+
+fn void(n: u8, pending: u8) -> Op {
+    Op::Void {
+        id: id(n),
+        pending: id(pending),
+    }
+}
+
+/// Payer may spend 100; all three are open.
+fn books() -> MemoryBooks {
+    let mut books = MemoryBooks::new();
+    let open = [
+        Op::Open {
+            account: PAYER,
+            limit: DebitLimit::UpTo(100),
+        },
+        Op::Open {
+            account: PAYEE,
+            limit: DebitLimit::None,
+        },
+        Op::Open {
+            account: OTHER,
+            limit: DebitLimit::None,
+        },
+    ];
+    books.run(&open, 0).unwrap();
+    books
+}
+
+#[track_caller]
+fn refused(books: &MemoryBooks, op: Op, now: u64) -> Refusal {
+    let mut copy = books.clone();
+    let error = copy.run(&[op], now).unwrap_err();
+    assert_eq!(&copy, books, "a refusal wrote something");
+    *error.refusal().unwrap()
+}
+
+#[test]
+fn accounts() {
+    let mut books = books();
+    let open = |account, limit| Op::Open { account, limit };
+    let unknown = AccountId::new([9; 16]);
+    assert_eq!(
+        refused(&books, open(PAYER, DebitLimit::None), 1),
+        Refusal::AccountExistsWithDifferentLimit { account: PAYER }
+    );
+    assert_eq!(
+        books.run(&[open(PAYER, DebitLimit::UpTo(100))], 1).unwrap(),
+        [Outcome::Exists]
+    );
+    let missing = Refusal::AccountNotFound { account: unknown };
+    let set = |account, limit| Op::SetLimit {
+        account,
+        limit: DebitLimit::UpTo(limit),
+    };
+    assert_eq!(refused(&books, set(unknown, 5), 1), missing);
+    for (debit, credit) in [(PAYER, unknown), (unknown, PAYEE)] {
+        let amount = Amount::new(1);
+        let op = Op::Transfer {
+            id: id(1),
+            debit,
+            credit,
+            amount,
+            code: 0,
+        };
+        assert_eq!(refused(&books, op, 1), missing);
+    }
+    books.run(&[pay(1, 30), pend(2, 20, 10)], 1).unwrap();
+    assert_eq!(
+        refused(&books, set(PAYER, 49), 1),
+        Refusal::LimitBelowUse {
+            account: PAYER,
+            limit: 49,
+            used: 50
+        }
+    );
+    books.run(&[set(PAYER, 50)], 1).unwrap();
+    assert_eq!(books.run(&[set(PAYER, 50)], 1).unwrap(), [Outcome::Exists]);
+    assert_eq!(
+        refused(&books, pay(3, 1), 1),
+        Refusal::OverLimit {
+            account: PAYER,
+            limit: 50,
+            needed: 51
+        }
+    );
+    books.run(&[set(PAYER, 51), pay(3, 1)], 1).unwrap();
+}
+
+#[test]
+fn payments() {
+    let books = books();
+    assert_eq!(
+        refused(&books, pay(1, 0), 1),
+        Refusal::ZeroAmount { id: id(1) }
+    );
+    assert_eq!(
+        refused(&books, pend(1, 0, 9), 1),
+        Refusal::ZeroAmount { id: id(1) }
+    );
+    let amount = Amount::new(1);
+    let own = Op::Transfer {
+        id: id(1),
+        debit: PAYER,
+        credit: PAYER,
+        amount,
+        code: 0,
+    };
+    assert_eq!(
+        refused(&books, own, 1),
+        Refusal::SameAccount {
+            id: id(1),
+            account: PAYER
+        }
+    );
+    for expires_at in [4, 5] {
+        assert_eq!(
+            refused(&books, pend(1, 1, expires_at), 5),
+            Refusal::ExpiryPassed {
+                id: id(1),
+                expires_at,
+                now: 5
+            }
+        );
+    }
+    let over = |needed| Refusal::OverLimit {
+        account: PAYER,
+        limit: 100,
+        needed,
+    };
+    assert_eq!(refused(&books, pay(1, 101), 1), over(101));
+    assert_eq!(refused(&books, pend(1, 101, 9), 1), over(101));
+    assert_eq!(refused(&books, pay(1, u64::MAX), 1), over(u64::MAX.into()));
+}
+
+#[test]
+fn a_reservation_counts_against_the_limit_until_it_ends() {
+    let mut books = books();
+    books.run(&[pend(1, 60, 10)], 1).unwrap();
+    let over = Refusal::OverLimit {
+        account: PAYER,
+        limit: 100,
+        needed: 101,
+    };
+    assert_eq!(refused(&books, pay(2, 41), 1), over);
+    books.run(&[post(3, 1, 10, true), pay(2, 41)], 1).unwrap();
+    let rest = Refusal::OverLimit {
+        account: PAYER,
+        limit: 100,
+        needed: 101,
+    };
+    assert_eq!(refused(&books, pay(4, 50), 1), rest);
+    books.run(&[pay(4, 49)], 1).unwrap();
+}
+
+#[test]
+fn clashes_of_ids() {
+    let mut books = books();
+    books
+        .run(
+            &[pay(1, 5), pend(2, 5, 10), pend(3, 5, 10), pend(4, 5, 10)],
+            1,
+        )
+        .unwrap();
+    books
+        .run(&[post(5, 2, 2, false), post_rest(6, 3), void(7, 4)], 1)
+        .unwrap();
+
+    for n in [2, 5, 6, 7] {
+        let kind = Refusal::ExistsWithDifferentKind { id: id(n) };
+        assert_eq!(refused(&books, pay(n, 5), 1), kind);
+    }
+    for n in [1, 5, 6, 7] {
+        let kind = Refusal::ExistsWithDifferentKind { id: id(n) };
+        assert_eq!(refused(&books, pend(n, 5, 10), 1), kind);
+    }
+    for n in [1, 2, 7] {
+        let kind = Refusal::ExistsWithDifferentKind { id: id(n) };
+        assert_eq!(refused(&books, post(n, 2, 2, false), 1), kind);
+    }
+    for n in [1, 4, 5] {
+        let kind = Refusal::ExistsWithDifferentKind { id: id(n) };
+        assert_eq!(refused(&books, void(n, 4), 1), kind);
+    }
+
+    let like = |debit, credit, amount, code| Op::Transfer {
+        id: id(1),
+        debit,
+        credit,
+        amount: Amount::new(amount),
+        code,
+    };
+    let id1 = id(1);
+    for (op, refusal) in [
+        (
+            like(OTHER, PAYEE, 5, 0),
+            Refusal::ExistsWithDifferentDebit { id: id1 },
+        ),
+        (
+            like(PAYER, OTHER, 5, 0),
+            Refusal::ExistsWithDifferentCredit { id: id1 },
+        ),
+        (
+            like(PAYER, PAYEE, 6, 0),
+            Refusal::ExistsWithDifferentAmount { id: id1 },
+        ),
+        (
+            like(PAYER, PAYEE, 0, 0),
+            Refusal::ExistsWithDifferentAmount { id: id1 },
+        ),
+        (
+            like(PAYER, PAYEE, 5, 1),
+            Refusal::ExistsWithDifferentCode { id: id1 },
+        ),
+        (
+            pend(2, 5, 11),
+            Refusal::ExistsWithDifferentExpiry { id: id(2) },
+        ),
+        (
+            pend(4, 6, 10),
+            Refusal::ExistsWithDifferentAmount { id: id(4) },
+        ),
+        (
+            post(5, 3, 2, false),
+            Refusal::ExistsWithDifferentPending { id: id(5) },
+        ),
+        (
+            post(5, 2, 1, false),
+            Refusal::ExistsWithDifferentAmount { id: id(5) },
+        ),
+        (
+            post_rest(5, 2),
+            Refusal::ExistsWithDifferentAmount { id: id(5) },
+        ),
+        (
+            post(5, 2, 2, true),
+            Refusal::ExistsWithDifferentLast { id: id(5) },
+        ),
+        (
+            post(6, 3, 5, true),
+            Refusal::ExistsWithDifferentAmount { id: id(6) },
+        ),
+        (
+            void(7, 2),
+            Refusal::ExistsWithDifferentPending { id: id(7) },
+        ),
+    ] {
+        assert_eq!(refused(&books, op, 1), refusal, "{op:?}");
+    }
+}
+
+#[test]
+fn ends_of_reservations() {
+    let mut books = books();
+    let ops: Vec<_> = (1..=5).map(|n| pend(n, 10, 100)).collect();
+    books.run(&ops, 1).unwrap();
+    books
+        .run(&[pay(10, 1), post_rest(11, 1), void(12, 2)], 2)
+        .unwrap();
+
+    let posted = Refusal::PendingAlreadyPosted { pending: id(1) };
+    let voided = Refusal::PendingAlreadyVoided { pending: id(2) };
+    let missing = Refusal::PendingNotFound { pending: id(99) };
+    let not_one = Refusal::NotAReservation { pending: id(10) };
+    let not_yet = Refusal::NotYetExpired {
+        pending: id(3),
+        expires_at: 100,
+        now: 99,
+    };
+    for (op, refusal) in [
+        (post(20, 1, 1, false), posted),
+        (void(20, 1), posted),
+        (Op::Expire { pending: id(1) }, posted),
+        (post(20, 2, 1, false), voided),
+        (void(20, 2), voided),
+        (Op::Expire { pending: id(2) }, voided),
+        (post(20, 99, 1, false), missing),
+        (void(20, 99), missing),
+        (Op::Expire { pending: id(99) }, missing),
+        (post(20, 10, 1, false), not_one),
+        (void(20, 10), not_one),
+        (Op::Expire { pending: id(10) }, not_one),
+        (
+            post(20, 11, 1, false),
+            Refusal::NotAReservation { pending: id(11) },
+        ),
+        (void(20, 12), Refusal::NotAReservation { pending: id(12) }),
+        (post(20, 3, 0, true), Refusal::ZeroAmount { id: id(20) }),
+        (Op::Expire { pending: id(3) }, not_yet),
+    ] {
+        assert_eq!(refused(&books, op, 99), refusal, "{op:?}");
+    }
+    let (left, wanted) = (Amount::new(10), Amount::new(11));
+    assert_eq!(
+        refused(&books, post(20, 3, 11, false), 99),
+        Refusal::ExceedsPending {
+            pending: id(3),
+            left,
+            wanted
+        }
+    );
+
+    // Captures are taken up to the last second; then only the end is.
+    books
+        .run(&[post(20, 3, 4, false), post(21, 4, 10, false)], 99)
+        .unwrap();
+    let expired = Refusal::PendingExpired {
+        pending: id(3),
+        expires_at: 100,
+    };
+    assert_eq!(refused(&books, post(22, 3, 1, false), 100), expired);
+    assert_eq!(refused(&books, void(22, 3), 100), expired);
+    let end = Op::Expire { pending: id(3) };
+    let applied = Outcome::Applied {
+        amount: Amount::new(6),
+    };
+    assert_eq!(
+        books.run(&[end, end], 100).unwrap(),
+        [applied, Outcome::Exists]
+    );
+    assert_eq!(
+        refused(&books, post(22, 3, 1, false), 99),
+        expired,
+        "even if the clock went back"
+    );
+    assert_eq!(books.run(&[end], 99).unwrap(), [Outcome::Exists]);
+    // What was captured before it expired is still known by its id.
+    assert_eq!(
+        books.run(&[post(20, 3, 4, false)], 200).unwrap(),
+        [Outcome::Exists]
+    );
+    let state = books.transfer(&id(3)).unwrap().unwrap().state;
+    assert_eq!(
+        state,
+        TransferState::Expired {
+            expires_at: 100,
+            captured: Amount::new(4)
+        }
+    );
+    // Captured in full without being called the last: posted all the same.
+    let state = books.transfer(&id(4)).unwrap().unwrap().state;
+    assert_eq!(
+        state,
+        TransferState::PostedFrom {
+            expires_at: 100,
+            captured: Amount::new(10)
+        }
+    );
+    books.check_invariants().unwrap();
+}
+
+#[test]
+fn totals_at_the_edge_of_the_integers() {
+    let mut rich = Account::open(PAYER, DebitLimit::None);
+    rich.debits_posted = u128::MAX - 5;
+    rich.debits_pending = 3;
+    let mut paid = Account::open(PAYEE, DebitLimit::None);
+    paid.credits_posted = 3;
+    paid.credits_pending = u128::MAX - 6;
+    let mut books = MemoryBooks::new();
+    books.apply(&Changes {
+        accounts: vec![rich, paid],
+        ..Changes::default()
+    });
+    books.run(&[pay(1, 2)], 1).unwrap();
+    assert_eq!(
+        refused(&books, pay(2, 1), 1),
+        Refusal::Overflow { account: PAYER }
+    );
+    assert_eq!(
+        refused(&books, pend(2, 1, 9), 1),
+        Refusal::Overflow { account: PAYER }
+    );
+    books
+        .run(
+            &[Op::Transfer {
+                id: id(3),
+                debit: OTHER,
+                credit: PAYEE,
+                amount: Amount::new(1),
+                code: 0,
+            }],
+            1,
+        )
+        .unwrap_err();
+    books
+        .run(
+            &[Op::Open {
+                account: OTHER,
+                limit: DebitLimit::UpTo(u128::MAX),
+            }],
+            1,
+        )
+        .unwrap();
+    let to_payee = |n, amount| Op::Transfer {
+        id: id(n),
+        debit: OTHER,
+        credit: PAYEE,
+        amount: Amount::new(amount),
+        code: 0,
+    };
+    assert_eq!(
+        refused(&books, to_payee(3, 2), 1),
+        Refusal::Overflow { account: PAYEE }
+    );
+    books.run(&[to_payee(3, 1)], 1).unwrap();
+}
+
+#[test]
+fn the_largest_amounts_go_through_whole() {
+    let mut books = MemoryBooks::new();
+    let limit = DebitLimit::UpTo(3 * u128::from(u64::MAX));
+    books
+        .run(
+            &[
+                Op::Open {
+                    account: PAYER,
+                    limit,
+                },
+                Op::Open {
+                    account: PAYEE,
+                    limit: DebitLimit::None,
+                },
+            ],
+            1,
+        )
+        .unwrap();
+    books
+        .run(
+            &[
+                pay(1, u64::MAX),
+                pend(2, u64::MAX, u64::MAX),
+                pay(3, u64::MAX),
+            ],
+            1,
+        )
+        .unwrap();
+    assert!(matches!(
+        refused(&books, pay(4, 1), 1),
+        Refusal::OverLimit { .. }
+    ));
+    books
+        .run(
+            &[post(5, 2, u64::MAX - 1, false), post_rest(6, 2)],
+            u64::MAX - 1,
+        )
+        .unwrap();
+    let totals = books.check_invariants().unwrap();
+    assert_eq!(totals.posted.get(), 3 * u128::from(u64::MAX));
+}
+
+#[test]
+fn the_place_of_the_refused_operation_is_told() {
+    let mut books = books();
+    let before = books.clone();
+    let error = books
+        .run(&[pay(1, 5), pend(2, 5, 9), pay(3, 0), pay(4, 0)], 1)
+        .unwrap_err();
+    assert_eq!(
+        error,
+        PlanError::Refused {
+            op: 2,
+            refusal: Refusal::ZeroAmount { id: id(3) }
+        }
+    );
+    assert_eq!(
+        error.to_string(),
+        format!("operation 2 refused: transfer {} has no amount", id(3))
+    );
+    assert_eq!(books, before);
+}
+
+#[test]
+fn rows_that_contradict_each_other_stop_the_plan() {
+    let mut books = books();
+    books.run(&[pend(1, 10, 9)], 1).unwrap();
+    let broken = Account::open(PAYEE, DebitLimit::None);
+    books.apply(&Changes {
+        accounts: vec![broken],
+        ..Changes::default()
+    });
+    let inconsistent = PlanError::Inconsistent {
+        account: PAYEE,
+        pending: id(1),
+    };
+    assert_eq!(books.run(&[post_rest(2, 1)], 1), Err(inconsistent));
+    assert_eq!(books.run(&[void(2, 1)], 1), Err(inconsistent));
+    assert!(books.check_invariants().is_err());
+}
+
+#[test]
+fn a_store_that_cannot_be_read_is_no_refusal() {
+    #[derive(Debug, PartialEq, thiserror::Error)]
+    #[error("disk")]
+    struct Disk;
+    struct Broken;
+    impl Books for Broken {
+        type Error = Disk;
+        fn account(&self, _: &AccountId) -> Result<Option<Account>, Disk> {
+            Err(Disk)
+        }
+        fn transfer(&self, _: &TransferId) -> Result<Option<Transfer>, Disk> {
+            Ok(None)
+        }
+    }
+    let error = plan(&Broken, &[pay(1, 1)], 1).unwrap_err();
+    assert_eq!(error, PlanError::Books(Disk));
+    assert!(error.refusal().is_none());
+    assert_eq!(
+        std::error::Error::source(&error).unwrap().to_string(),
+        "disk"
+    );
+}
+
+#[test]
+fn changes_come_in_the_order_of_ids_and_once_each() {
+    let books = books();
+    let changes = plan(
+        &books,
+        &[pay(9, 1), pend(8, 5, 10), post(7, 8, 2, false)],
+        1,
+    )
+    .unwrap();
+    let accounts: Vec<_> = changes.accounts.iter().map(|account| account.id).collect();
+    assert_eq!(accounts, [PAYER, PAYEE]);
+    let transfers: Vec<_> = changes
+        .transfers
+        .iter()
+        .map(|transfer| transfer.id)
+        .collect();
+    assert_eq!(transfers, [id(7), id(8), id(9)]);
+    let [seven, eight, _] = changes.transfers[..] else {
+        panic!("three rows")
+    };
+    assert_eq!(
+        (seven.moved(), seven.held(), seven.pending),
+        (Amount::new(2), Amount::ZERO, Some(id(8)))
+    );
+    assert_eq!(
+        (eight.moved(), eight.held(), eight.pending),
+        (Amount::ZERO, Amount::new(3), None)
+    );
+}
