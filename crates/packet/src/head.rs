@@ -96,7 +96,7 @@ impl Iterator for Recipients<'_> {
                 && let Ok(fields) = pkesk::parse(&header, self.packets.get(header.body..end)?)
             {
                 self.left -= 1;
-                return Some(fields.recipient);
+                return Some(fields.name.recipient());
             }
         }
         None
@@ -146,7 +146,7 @@ pub(crate) fn read_head_metered<'a>(
     meter: &mut impl Meter,
 ) -> Result<Head<'a>, ReadError> {
     let mut offset = 0;
-    let mut first = None;
+    let mut first: Option<pkesk::Name<'_>> = None;
     let (mut count, mut skesks, mut fillers) = (0, 0, 0);
     let mut wildcard = false;
     let mut unknown = None;
@@ -160,7 +160,7 @@ pub(crate) fn read_head_metered<'a>(
             return match (first, unknown) {
                 (Some(first), _) if data => Ok(Head {
                     packets,
-                    first,
+                    first: first.recipient(),
                     count,
                     wildcard,
                     rest_tag: tag,
@@ -195,8 +195,8 @@ pub(crate) fn read_head_metered<'a>(
         if tag == TAG_PKESK {
             match pkesk::parse(&header, body) {
                 Ok(fields) => {
-                    wildcard |= fields.recipient.is_wildcard();
-                    first = first.or(Some(fields.recipient));
+                    wildcard |= matches!(fields.name, pkesk::Name::Wildcard);
+                    first = first.or(Some(fields.name));
                     count += 1;
                 }
                 Err(error @ (ReadError::PkeskVersion { .. } | ReadError::KeyVersion { .. })) => {

@@ -48,10 +48,31 @@ pub struct Pkesk {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fields<'a> {
     pub(crate) version: u8,
-    pub(crate) recipient: Recipient,
+    pub(crate) name: Name<'a>,
     pub(crate) algorithm: u8,
     /// What follows the algorithm octet.
     pub(crate) session_key: &'a [u8],
+}
+
+/// Whom the PKESK names, still in the input: copied once, where it is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Name<'a> {
+    KeyId(&'a [u8; 8]),
+    V4(&'a [u8; 20]),
+    V6(&'a [u8; 32]),
+    Wildcard,
+}
+
+impl Name<'_> {
+    #[inline]
+    pub(crate) const fn recipient(self) -> Recipient {
+        match self {
+            Self::KeyId(id) => Recipient::KeyId(KeyId::from_bytes(*id)),
+            Self::V4(octets) => Recipient::Fingerprint(Fingerprint::V4(*octets)),
+            Self::V6(octets) => Recipient::Fingerprint(Fingerprint::V6(*octets)),
+            Self::Wildcard => Recipient::Wildcard,
+        }
+    }
 }
 
 /// Splits the body of the PKESK with that header.
@@ -60,48 +81,41 @@ pub(crate) fn parse<'a>(header: &Header, body: &'a [u8]) -> Result<Fields<'a>, R
     let short = header.too_short(body.len());
     let offset = header.offset;
     let (&version, rest) = body.split_first().ok_or(short)?;
-    let (recipient, rest) = match version {
+    let (name, rest) = match version {
         3 => {
-            let (id, rest) = rest.split_first_chunk::<8>().ok_or(short)?;
-            let recipient = match u64::from_be_bytes(*id) {
-                0 => Recipient::Wildcard,
-                _ => Recipient::KeyId(KeyId::from_bytes(*id)),
+            let (id, rest) = rest.split_first_chunk().ok_or(short)?;
+            let name = match u64::from_be_bytes(*id) {
+                0 => Name::Wildcard,
+                _ => Name::KeyId(id),
             };
-            (recipient, rest)
+            (name, rest)
         }
-        6 => {
-            let (&length, rest) = rest.split_first().ok_or(short)?;
-            if length == 0 {
-                (Recipient::Wildcard, rest)
-            } else {
-                let (&version, rest) = rest.split_first().ok_or(short)?;
-                let (fingerprint, rest) = match (version, length) {
-                    (4, 21) => {
-                        let (octets, rest) = rest.split_first_chunk().ok_or(short)?;
-                        (Fingerprint::V4(*octets), rest)
-                    }
-                    (6, 33) => {
-                        let (octets, rest) = rest.split_first_chunk().ok_or(short)?;
-                        (Fingerprint::V6(*octets), rest)
-                    }
-                    (4 | 6, _) => {
-                        return Err(ReadError::FingerprintLength {
-                            offset,
-                            version,
-                            length,
-                        });
-                    }
-                    _ => return Err(ReadError::KeyVersion { offset, version }),
-                };
-                (Recipient::Fingerprint(fingerprint), rest)
+        6 => match *rest {
+            [] | [_] => return Err(short),
+            [0, ref rest @ ..] => (Name::Wildcard, rest),
+            [21, 4, ref rest @ ..] => {
+                let (octets, rest) = rest.split_first_chunk().ok_or(short)?;
+                (Name::V4(octets), rest)
             }
-        }
+            [33, 6, ref rest @ ..] => {
+                let (octets, rest) = rest.split_first_chunk().ok_or(short)?;
+                (Name::V6(octets), rest)
+            }
+            [length, version @ (4 | 6), ..] => {
+                return Err(ReadError::FingerprintLength {
+                    offset,
+                    version,
+                    length,
+                });
+            }
+            [_, version, ..] => return Err(ReadError::KeyVersion { offset, version }),
+        },
         _ => return Err(ReadError::PkeskVersion { offset, version }),
     };
     let (&algorithm, session_key) = rest.split_first().ok_or(short)?;
     Ok(Fields {
         version,
-        recipient,
+        name,
         algorithm,
         session_key,
     })
@@ -115,7 +129,7 @@ pub(crate) fn admit(input: &[u8], header: &Header) -> Result<Pkesk, Refused> {
     let fields = parse(header, slice(input, header.body, end)?)?;
     let Fields {
         version,
-        recipient,
+        name,
         algorithm,
         session_key,
     } = fields;
@@ -126,7 +140,7 @@ pub(crate) fn admit(input: &[u8], header: &Header) -> Result<Pkesk, Refused> {
         return Err(Refused::PkeskFields { offset, algorithm });
     }
     Ok(Pkesk {
-        recipient,
+        recipient: name.recipient(),
         version,
         algorithm,
         packet: offset..end,

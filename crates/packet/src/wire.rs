@@ -29,12 +29,10 @@ pub struct WireHead {
 /// # Errors
 /// [`ReadError::Truncated`] when the prefix ends before the SEIPD's length is read (never with
 /// [`WIRE_HEAD_MAX`] octets), otherwise what makes it no packet of ours.
-#[inline]
 pub fn read_wire_head(prefix: &[u8]) -> Result<WireHead, ReadError> {
     read_wire_head_metered(prefix, &mut ())
 }
 
-#[inline]
 pub(crate) fn read_wire_head_metered(
     prefix: &[u8],
     meter: &mut impl Meter,
@@ -44,14 +42,14 @@ pub(crate) fn read_wire_head_metered(
         return Err(header.unexpected());
     }
     let end = header.end(header.fixed_within(PKESK_BODY_MAX)?)?;
-    let recipient = pkesk::parse(&header, slice(prefix, header.body, end)?)?.recipient;
+    let name = pkesk::parse(&header, slice(prefix, header.body, end)?)?.name;
     let seipd = Header::read(prefix, end, meter)?;
     if seipd.tag != TAG_SEIPD {
         return Err(seipd.unexpected());
     }
     let size = seipd.end(seipd.fixed()?)?;
     Ok(WireHead {
-        recipient,
+        recipient: name.recipient(),
         size,
         seipd_body: seipd.body,
     })
