@@ -57,7 +57,14 @@ pub(crate) struct Live {
     /// Packets of shared consumers that a connection holds and has not acknowledged.
     pub(crate) leases: HashMap<(Address, ConsumerId), Leases>,
     pub(crate) swept_at: u64,
+    /// The retention entry that the sweep is at.
+    pub(crate) sweeping: Option<Vec<u8>>,
+    /// Retention entries whose rows are damaged: passed over until the store is repaired.
+    pub(crate) quarantined: BTreeSet<Vec<u8>>,
 }
+
+/// Most retention entries that are passed over.
+const QUARANTINED_MAX: usize = 128;
 
 impl Live {
     pub(crate) fn insert(&mut self, id: ConnectionId, connection: Connection) {
@@ -92,6 +99,15 @@ impl Live {
             .get(client)
             .map(|ids| ids.iter().copied().collect())
             .unwrap_or_default()
+    }
+
+    /// Remembers that the entry which the sweep was at cannot be swept.
+    pub(crate) fn quarantine(&mut self) {
+        if let Some(entry) = self.sweeping.take()
+            && self.quarantined.len() < QUARANTINED_MAX
+        {
+            self.quarantined.insert(entry);
+        }
     }
 
     /// Whether a stream is using the first reservation of a packet now.

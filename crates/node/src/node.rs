@@ -124,8 +124,9 @@ impl<S: Store> Node<S> {
     /// durable, which it is on return.
     ///
     /// If the store fails nothing of the batch was kept: its requests are told to try later, and every
-    /// stream is closed, because what they were told and what is stored may no longer agree. Events
-    /// above the limit are refused the same way.
+    /// stream is closed, because what they were told and what is stored may no longer agree. If it was
+    /// one damaged row, the requests are tried again one by one, so that only those that need the row
+    /// fail. Events above the limit are refused.
     pub fn handle_batch(
         &mut self,
         mut events: Vec<Event>,
@@ -133,25 +134,61 @@ impl<S: Store> Node<S> {
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Batch {
         let surplus = events.split_off(events.len().min(BATCH_EVENTS_MAX));
-        let requests: Vec<RequestId> = events.iter().filter_map(request_of).collect();
-        let mut batch = match self.try_batch(events, now, rng) {
-            Ok(effects) => Batch {
-                effects,
-                error: None,
-            },
-            Err(error) => {
-                let mut effects = self.drop_connections();
-                effects.extend(requests.into_iter().map(unavailable));
-                Batch {
-                    effects,
-                    error: Some(error),
+        let before = events.len();
+        events.retain(|event| !matches!(event, Event::Tick));
+        let tick = events.len() < before || surplus.iter().any(|e| matches!(e, Event::Tick));
+        let mut batch = Batch {
+            effects: Vec::new(),
+            error: None,
+        };
+        if !events.is_empty() {
+            self.work(events, &mut batch, now, rng);
+        }
+        if tick {
+            match self.try_batch(vec![Event::Tick], now, rng) {
+                Ok(effects) => batch.effects.extend(effects),
+                Err(error) => {
+                    self.live.quarantine();
+                    batch.error = Some(error);
                 }
             }
-        };
+        }
         batch
             .effects
             .extend(surplus.iter().filter_map(request_of).map(unavailable));
         batch
+    }
+
+    fn work(
+        &mut self,
+        events: Vec<Event>,
+        batch: &mut Batch,
+        now: u64,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) {
+        let error = match self.try_batch(events.clone(), now, rng) {
+            Ok(effects) => {
+                batch.effects = effects;
+                return;
+            }
+            Err(error) => error,
+        };
+        batch.effects.extend(self.drop_connections());
+        let one_row = matches!(error, StoreError::Damaged { .. }) && events.len() > 1;
+        batch.error = Some(error);
+        for event in events {
+            let Some(request) = request_of(&event) else {
+                continue;
+            };
+            match one_row.then(|| self.try_batch(vec![event], now, rng)) {
+                Some(Ok(effects)) => batch.effects.extend(effects),
+                Some(Err(_)) => {
+                    batch.effects.extend(self.drop_connections());
+                    batch.effects.push(unavailable(request));
+                }
+                None => batch.effects.push(unavailable(request)),
+            }
+        }
     }
 
     fn try_batch(
@@ -191,23 +228,15 @@ impl<S: Store> Node<S> {
                 store: &mut self.store,
                 now,
                 effects: Vec::new(),
-                wrote: false,
             },
         };
         for event in events {
-            parts.tx.wrote = false;
             let request = request_of(&event);
             match parts.handle(event, rng) {
                 Ok(()) => {}
                 Err(Stop::Refuse(reason)) => {
                     if let Some(request) = request {
                         parts.tx.answer(request, Answer::Refused(reason));
-                    }
-                }
-                // A damaged row met before anything was written concerns this event only.
-                Err(Stop::Store(StoreError::Damaged { .. })) if !parts.tx.wrote => {
-                    if let Some(request) = request {
-                        parts.tx.effects.push(unavailable(request));
                     }
                 }
                 Err(Stop::Store(error)) => return Err(error),
@@ -220,6 +249,7 @@ impl<S: Store> Node<S> {
         let live = std::mem::take(&mut self.live);
         self.live.challenges = live.challenges;
         self.live.swept_at = live.swept_at;
+        self.live.quarantined = live.quarantined;
         live.connections
             .into_keys()
             .map(|connection| Effect::Close { connection })
@@ -273,7 +303,6 @@ fn prepare(
         store,
         now,
         effects: Vec::new(),
-        wrote: false,
     };
     for account in [money::income_account(), money::expense_account()] {
         if tx.account(&account)?.is_none() {

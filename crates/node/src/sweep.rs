@@ -79,6 +79,10 @@ impl<S: Store> Parts<'_, S> {
             .store
             .scan(Table::Retention, &[], &to, SWEEP_ROWS_MAX)?
         {
+            if self.live.quarantined.contains(&key) {
+                continue;
+            }
+            self.live.sweeping = Some(key.clone());
             self.tx.delete(Table::Retention, &key)?;
             let Some((due, subject)) = rows::read_due(&key) else {
                 continue;
@@ -91,6 +95,7 @@ impl<S: Store> Parts<'_, S> {
                 Due::Lane => self.tx.delete(Table::Lanes, subject)?,
             }
         }
+        self.live.sweeping = None;
         Ok(())
     }
 

@@ -40,8 +40,6 @@ pub(crate) struct Tx<'a, S> {
     pub(crate) store: &'a mut S,
     pub(crate) now: u64,
     pub(crate) effects: Vec<Effect>,
-    /// Whether the event at hand has written anything but its marks.
-    pub(crate) wrote: bool,
 }
 
 impl<S: Store> Tx<'_, S> {
@@ -72,12 +70,10 @@ impl<S: Store> Tx<'_, S> {
         key: &[u8],
         value: &[u8],
     ) -> Result<(), StoreError> {
-        self.wrote = true;
         self.store.put(table, key, value)
     }
 
     pub(crate) fn delete(&mut self, table: Table, key: &[u8]) -> Result<(), StoreError> {
-        self.wrote = true;
         self.store.delete(table, key)
     }
 
