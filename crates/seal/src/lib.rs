@@ -17,6 +17,8 @@ pub use certificate::{
     CERTIFICATE_SIGNATURES_MAX, Certificate,
 };
 pub use error::SealError;
+#[doc(hidden)]
+pub use guard::guard as panic_boundary;
 pub use layer::{LAYER_OVERHEAD_MAX, Opened, layer_capacity, open_layer, seal_layer};
 pub use message::{OpenedMessage, open_message};
 pub use records::{

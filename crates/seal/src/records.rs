@@ -279,12 +279,7 @@ mod tests {
     fn two_answers_to_one_request_share_nothing() {
         let mut rng = ChaCha20Rng::seed_from_u64(5);
         let key = ReplyKey::generate(&mut rng);
-        let mut seal = || {
-            RecordSealer::new(&key, &mut rng)
-                .unwrap()
-                .seal(b"x", None)
-                .unwrap()
-        };
+        let mut seal = || RecordSealer::new(&key, &mut rng).seal(b"x", None).unwrap();
         let (one, two) = (seal(), seal());
         assert_ne!(one[..32], two[..32]);
         assert_ne!(one[32..], two[32..]);

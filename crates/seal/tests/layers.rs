@@ -1,47 +1,21 @@
 //! Layers of exact sizes, ours against ours and against the plain OpenPGP library.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod common;
+
+use common::{NOW, SIZES, VERSIONS, party, plain_key, random, rng};
 use layer_minus_packet::{LAYERS_MAX, Recipient, SIZE_MIN, Sizes, admit_layer};
 use layer_minus_seal::{
     Keyring, LAYER_OVERHEAD_MAX, SealError, SecretCertificate, Version, layer_capacity, open_layer,
     open_message, seal_layer,
 };
-use pgp::composed::{Deserializable, Message, MessageBuilder, SignedSecretKey};
+use pgp::composed::{Message, MessageBuilder};
 use pgp::crypto::aead::{AeadAlgorithm, ChunkSize};
 use pgp::crypto::sym::SymmetricKeyAlgorithm;
 use pgp::types::Password;
 use proptest::prelude::*;
-use rand::{RngCore, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
-
-const NOW: u64 = 1_795_000_000;
-const SIZES: [usize; 2] = [16_000, 1_000_000];
-const VERSIONS: [Version; 2] = [Version::V6, Version::V4];
-
-fn rng() -> ChaCha20Rng {
-    ChaCha20Rng::seed_from_u64(7)
-}
-
-fn party(version: Version) -> SecretCertificate {
-    SecretCertificate::generate(
-        &mut rng(),
-        NOW,
-        version,
-        "0x52908400098527886E0F7030069857D2E4169EE7",
-    )
-    .unwrap()
-}
-
-fn random(len: usize) -> Vec<u8> {
-    let mut bytes = vec![0; len];
-    rng().fill_bytes(&mut bytes);
-    bytes
-}
-
-/// The secret key as the OpenPGP library reads it.
-fn plain_key(secret: &SecretCertificate) -> SignedSecretKey {
-    SignedSecretKey::from_bytes(&secret.to_bytes()[..]).unwrap()
-}
 
 #[test]
 fn what_we_seal_has_the_exact_size_and_opens() {

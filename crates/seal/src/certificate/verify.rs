@@ -5,9 +5,7 @@ use pgp::composed::{SignedPublicKey, SignedPublicSubKey};
 use pgp::crypto::aead::AeadAlgorithm;
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::crypto::sym::SymmetricKeyAlgorithm;
-use pgp::packet::{
-    PublicSubkey, Signature, SignatureType, SignatureVersionSpecific, SubpacketData,
-};
+use pgp::packet::{PublicSubkey, Signature, SignatureType, SignatureVersionSpecific};
 use pgp::types::{EcdhPublicParams, KeyDetails, KeyVersion, PublicParams, Tag};
 
 use crate::SealError;
@@ -164,7 +162,8 @@ fn newest<'a>(signatures: impl Iterator<Item = &'a Signature>) -> Option<&'a Sig
     })
 }
 
-/// Whether a signature is of a form whose verification means something.
+/// Whether a signature is of a form whose verification means something. (That it has no unknown
+/// critical subpacket is part of the library's verification.)
 fn is_sound(sig: &Signature) -> bool {
     use HashAlgorithm::{Sha3_256, Sha3_512, Sha224, Sha256, Sha384, Sha512};
     let Some(config) = sig.config() else {
@@ -176,15 +175,7 @@ fn is_sound(sig: &Signature) -> bool {
         SignatureVersionSpecific::V6 { salt } => hash.salt_len() == Some(salt.len()),
         _ => return false,
     };
-    let understood = config.hashed_subpackets().all(|subpacket| {
-        let unknown = matches!(
-            subpacket.data,
-            SubpacketData::Other(..) | SubpacketData::Experimental(..)
-        );
-        !(subpacket.is_critical && unknown)
-    });
     salted
-        && understood
         && sig.created().is_some()
         && matches!(
             hash,
