@@ -1,10 +1,6 @@
-use std::fmt;
-use std::str::FromStr;
+use serde::{Deserialize, Serialize};
 
-use serde::de::{Deserializer, Error as _};
-use serde::{Deserialize, Serialize, Serializer};
-
-use crate::{DeliveryError, Gap, Mailbox};
+use crate::{ConsumerId, DeliveryError, Gap, Mailbox, Mode};
 
 /// Most packets that a `share` consumer can have acknowledged beyond one that it has not, and
 /// most that it can have out at once: 4096 packets are 32 kB in its row.
@@ -12,86 +8,6 @@ pub const AHEAD_MAX: usize = 4096;
 
 /// Seconds after which a consumer that was not seen holds nothing back: 60 days.
 pub const CONSUMER_IDLE_MAX: u64 = 60 * 24 * 3600;
-
-/// How the connections of one consumer divide what comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// One reader, in order, with a cursor of its own: a device.
-    Each,
-    /// Several connections, each packet to one of them: a server behind a balanced load.
-    Share,
-}
-
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Each => "each",
-            Self::Share => "share",
-        })
-    }
-}
-
-/// Names a consumer of a mailbox: random, made by the client.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConsumerId([u8; 16]);
-
-impl ConsumerId {
-    /// An id of these bytes.
-    #[must_use]
-    pub const fn new(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
-
-impl From<[u8; 16]> for ConsumerId {
-    fn from(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-}
-
-/// 32 lowercase hexadecimal digits.
-impl fmt::Display for ConsumerId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for ConsumerId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ConsumerId({self})")
-    }
-}
-
-impl FromStr for ConsumerId {
-    type Err = DeliveryError;
-
-    fn from_str(text: &str) -> Result<Self, DeliveryError> {
-        let mut bytes = [0; 16];
-        hex::decode_to_slice(text, &mut bytes).map_err(|_| DeliveryError::NotAConsumerId)?;
-        Ok(Self(bytes))
-    }
-}
-
-impl Serialize for ConsumerId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for ConsumerId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(D::Error::custom)
-    }
-}
 
 /// How far one consumer has come in its mailbox: a small row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -256,29 +172,6 @@ impl Consumer {
         self.ahead = ahead;
         Ok(())
     }
-}
-
-/// Up to where every consumer has everything: what is at or below can be deleted.
-///
-/// After deleting call [`Mailbox::advance_first`] with `floor + 1`: a consumer that was not seen
-/// for [`CONSUMER_IDLE_MAX`] holds nothing back, and this is what it is told a gap by when it
-/// returns. Without any other consumer the floor is 0: nobody has taken anything.
-#[must_use]
-pub fn floor<'c>(consumers: impl IntoIterator<Item = &'c Consumer>, now: u64) -> u64 {
-    let active = consumers
-        .into_iter()
-        .filter(|consumer| !consumer.is_idle(now));
-    active.map(|consumer| consumer.cursor).min().unwrap_or(0)
-}
-
-/// Whether every consumer, also an idle one, has this packet, so that it can be deleted although
-/// it lies above the [`floor`]. `false` without consumers.
-///
-/// Idle ones count because a packet deleted from between leaves no trace to tell them by.
-#[must_use]
-pub fn taken_by_all<'c>(consumers: impl IntoIterator<Item = &'c Consumer>, seq: u64) -> bool {
-    let mut consumers = consumers.into_iter().peekable();
-    consumers.peek().is_some() && consumers.all(|consumer| consumer.is_done(seq))
 }
 
 /// A consumer as it was read, before its numbers were held against each other.
@@ -493,28 +386,6 @@ mod tests {
             let json = serde_json::to_string(&each).unwrap();
             assert_eq!(serde_json::from_str::<Consumer>(&json).unwrap(), each);
         }
-    }
-
-    #[test]
-    fn an_idle_consumer_holds_nothing_back() {
-        let mailbox = mailbox(5);
-        let mut phone = Consumer::new(ID, Mode::Each, &mailbox, 0);
-        let lost = Consumer::new(ID, Mode::Each, &mailbox, 0);
-        phone.acknowledge_through(4, &mailbox).unwrap();
-        phone.seen(CONSUMER_IDLE_MAX + 1);
-        assert_eq!(floor([&phone, &lost], CONSUMER_IDLE_MAX), 0);
-        assert_eq!(floor([&phone, &lost], CONSUMER_IDLE_MAX + 1), 4);
-        assert_eq!(
-            floor([&lost], CONSUMER_IDLE_MAX + 1),
-            0,
-            "nobody has anything"
-        );
-        assert_eq!(floor([], 0), 0);
-        assert!(!taken_by_all([&phone, &lost], 4), "it would leave no trace");
-        assert!(taken_by_all([&phone], 4) && !taken_by_all([&phone], 5));
-        assert!(!taken_by_all([], 1));
-        phone.seen(3);
-        assert_eq!(phone.last_seen, CONSUMER_IDLE_MAX + 1);
     }
 
     #[test]

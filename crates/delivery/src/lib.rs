@@ -55,8 +55,10 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod consumer;
+mod consumer_id;
 mod cursor;
 mod error;
+mod floor;
 mod gap;
 mod lease;
 mod mailbox;
@@ -64,9 +66,11 @@ mod quota;
 pub mod records;
 pub mod sse;
 
-pub use consumer::{AHEAD_MAX, CONSUMER_IDLE_MAX, Consumer, ConsumerId, Mode, floor, taken_by_all};
+pub use consumer::{AHEAD_MAX, CONSUMER_IDLE_MAX, Consumer};
+pub use consumer_id::{ConsumerId, Mode};
 pub use cursor::Cursor;
 pub use error::DeliveryError;
+pub use floor::{floor, taken_by_all};
 pub use gap::{Gap, gap_for, gaps_for};
 pub use lease::{Leases, next_to_push};
 pub use mailbox::{DROPPED_MAX, Mailbox, MailboxLimits};
