@@ -9,13 +9,17 @@ use serde::Serialize;
 
 use crate::{
     money,
-    node::CLIENTS_KEY,
-    rows::{self, LaneRow, MailboxRow},
+    node::{CLIENTS_KEY, LANE_PREFIX},
+    rows::{self, MailboxRow},
     store::{Store, StoreError, Table},
 };
 
 /// Rows read at a time.
 const PAGE_ROWS: usize = 1_024;
+/// Most lanes that are listed.
+const LANES_MAX: usize = 100_000;
+/// The key after every key that begins with the lane prefix.
+const LANE_PREFIX_END: &[u8] = b"lane;";
 /// Digits and letters that cannot be taken for one another.
 const INVITE_ALPHABET: &[u8; 32] = b"23456789abcdefghjkmnpqrstuvwxyz7";
 /// Letters of an invite code: 125 bits.
@@ -142,14 +146,10 @@ pub fn totals<S: Store>(store: &S) -> Result<Totals, StoreError> {
         totals.charged_pusd = narrow(income.credits_posted);
         totals.reserved_pusd = narrow(income.credits_pending);
     }
-    let mut nodes: Vec<Address> = Vec::new();
-    each(store, Table::Lanes, |key, value| {
-        let row: LaneRow = rows::from_json(Table::Lanes, key, value)?;
-        nodes.push(row.node);
-        Ok(())
-    })?;
-    nodes.sort_unstable();
-    nodes.dedup();
+    let nodes = store.scan(Table::Meta, LANE_PREFIX, LANE_PREFIX_END, LANES_MAX)?;
+    let nodes = nodes
+        .iter()
+        .filter_map(|(key, _)| Address::try_from(&key[LANE_PREFIX.len()..]).ok());
     for node in nodes {
         let credited = account(store, money::lane_account(&node))?;
         let credited_pusd = credited.map_or(0, |account| narrow(account.credits_posted));

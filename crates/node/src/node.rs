@@ -21,6 +21,8 @@ use crate::{
 const SECRET_KEY: &[u8] = b"secret";
 const GENERATION_KEY: &[u8] = b"generation";
 pub(crate) const CLIENTS_KEY: &[u8] = b"clients";
+/// Before the address of a node that ever opened a lane.
+pub(crate) const LANE_PREFIX: &[u8] = b"lane:";
 
 /// What came of a batch.
 #[derive(Debug)]

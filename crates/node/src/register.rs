@@ -15,7 +15,7 @@ use crate::{
     event::{Effect, LaneKey, Request},
     live::Challenge,
     money::{self, code},
-    node::{CLIENTS_KEY, Parts},
+    node::{CLIENTS_KEY, LANE_PREFIX, Parts},
     rows::{ClientRow, Due, KeyRow, LaneRow, MailboxRow},
     store::{Store, StoreError, Table},
     tx::{BookError, Stop},
@@ -541,6 +541,9 @@ impl<S: Store> Parts<'_, S> {
         rng.fill_bytes(&mut lane);
         rng.fill_bytes(&mut key);
         let expires_at = self.tx.now.saturating_add(LANE_SECS);
+        // The lane is forgotten when it expires; who earned on it never is.
+        let name = [LANE_PREFIX, wallet.as_slice()].concat();
+        self.tx.put_bytes(Table::Meta, &name, &[])?;
         self.tx.put(
             Table::Lanes,
             &lane,
