@@ -322,6 +322,15 @@ impl World {
         self.command_on(person.address(), command, None).1
     }
 
+    /// Collects and acknowledges all that waits.
+    pub fn ack_through_everything(&mut self, person: &Person) {
+        let mut stream = self.listen(person, 1, Mode::Each);
+        while let Some((seq, _)) = stream.pushed.pop() {
+            self.hand(&mut stream, seq);
+            self.ack_through(person, 1, seq);
+        }
+    }
+
     pub fn ack(&self, consumer: u8, through: Option<u64>, seqs: &[u64]) -> Command {
         Command::Ack {
             consumer: ConsumerId::new([consumer; 16]),
