@@ -146,6 +146,7 @@ impl std::fmt::Debug for LaneKey {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
+#[allow(clippy::large_enum_variant)] // one at a time, on its way into or out of JSON
 pub enum Answer {
     /// Mail is durable.
     Accepted(Acceptance),

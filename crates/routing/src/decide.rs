@@ -1,5 +1,8 @@
 //! The one rule.
 
+#[cfg(test)]
+mod tests;
+
 use layer_minus_message::NodeRecord;
 use layer_minus_packet::Recipient;
 

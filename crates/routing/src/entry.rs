@@ -29,128 +29,136 @@ pub struct EntryView<'a> {
     pub routes: bool,
 }
 
-/// A key by which a node is found.
+/// A key that an earlier record named, and that routed by it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Key {
-    pub(crate) fingerprint: Fingerprint,
-    /// Last second in which it routes, unix time.
-    pub(crate) until: u64,
-    pub(crate) proved: bool,
+struct Superseded {
+    key: Fingerprint,
+    /// Last second of that record, unix time.
+    until: u64,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) record: NodeRecord,
     pub(crate) source: Source,
-    /// That of the record first, then its next one if any, then superseded ones, newest first.
-    pub(crate) keys: Vec<Key>,
+    /// Whether the holder of the record's key proved that it opens with it.
+    proved: bool,
+    /// Whether the record's time is over, as far as anybody looked.
+    over: bool,
+    /// Newest first.
+    superseded: Vec<Superseded>,
 }
 
 impl Entry {
     /// A node that was not known before.
     pub(crate) fn new(record: NodeRecord, source: Source, proved: bool) -> Self {
-        let keys = keys_of(&record, proved);
         Self {
             record,
             source,
-            keys,
+            proved,
+            over: false,
+            superseded: Vec::new(),
         }
     }
 
-    /// A newer record: its keys come first, and those it had keep routing for their time.
+    /// A newer record: its key comes first, and those that routed before keep their time.
     pub(crate) fn renew(&mut self, record: NodeRecord, proved: bool, now: u64) {
-        let mut keys = keys_of(&record, proved);
-        let current = keys.len();
-        for old in self.keys.drain(..) {
-            match keys
-                .iter_mut()
-                .find(|key| key.fingerprint == old.fingerprint)
-            {
-                Some(key) => key.proved |= old.proved,
-                None if old.until >= now => keys.push(old),
-                None => {}
+        let old = Superseded {
+            key: self.key(),
+            until: self.record.body.valid_until,
+        };
+        let routed = self.is_trusted();
+        self.record = record;
+        self.over = false;
+        if old.key == self.key() {
+            self.proved |= proved;
+        } else {
+            self.proved = proved;
+            if routed {
+                self.superseded.insert(0, old);
             }
         }
-        keys.truncate(current + SUPERSEDED_KEYS_MAX);
-        self.keys = keys;
-        self.record = record;
+        let current = self.key();
+        self.superseded
+            .retain(|old| old.key != current && now <= old.until);
+        self.superseded.truncate(SUPERSEDED_KEYS_MAX);
     }
 
     /// Forgets keys that route no longer; all of them if the record is over.
     pub(crate) fn remove_expired(&mut self, now: u64) {
         if self.record.body.valid_until < now {
-            self.keys.clear();
+            self.over = true;
+            self.superseded.clear();
         }
-        self.keys.retain(|key| now <= key.until);
+        self.superseded.retain(|old| now <= old.until);
     }
 
     /// The key of the record was proved.
     pub(crate) fn prove(&mut self) {
-        let current = self.record.certificate.encryption_key();
-        for key in self
-            .keys
-            .iter_mut()
-            .filter(|key| key.fingerprint == current)
-        {
-            key.proved = true;
-        }
+        self.proved = true;
     }
 
-    /// Whether the key of the record was proved.
-    pub(crate) fn is_proved(&self) -> bool {
-        let current = self.record.certificate.encryption_key();
-        self.keys
-            .iter()
-            .any(|key| key.fingerprint == current && key.proved)
+    /// The encryption key of the record.
+    pub(crate) fn key(&self) -> Fingerprint {
+        self.record.certificate.encryption_key()
     }
 
     pub(crate) fn is_configured(&self) -> bool {
         self.source == Source::Configured
     }
 
-    /// Whether packets are sent there by the key of the record, if that has not expired.
-    pub(crate) fn is_routable(&self) -> bool {
-        self.leads(&Recipient::Fingerprint(
-            self.record.certificate.encryption_key(),
-        ))
+    /// Whether the key of the record may route: its holder proved it, or the operator says so.
+    fn is_trusted(&self) -> bool {
+        self.proved || self.is_configured()
     }
 
-    /// Whether one of the keys leads there, at whatever time.
+    /// Whether the record's time was over when somebody last looked.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Whether packets are sent there by the key of the record, if that has not expired.
+    pub(crate) fn is_routable(&self) -> bool {
+        self.is_trusted() && !self.over
+    }
+
+    /// Whether one of the keys leads there, if that has not expired.
     pub(crate) fn leads(&self, recipient: &Recipient) -> bool {
-        self.trusted(recipient).next().is_some()
+        (self.is_routable() && recipient.matches(&self.key()))
+            || self
+                .superseded
+                .iter()
+                .any(|old| recipient.matches(&old.key))
     }
 
     /// Whether a packet for `recipient` goes there at `now`.
     pub(crate) fn routes(&self, recipient: &Recipient, now: u64) -> bool {
-        now <= self.record.body.valid_until && self.trusted(recipient).any(|key| now <= key.until)
-    }
-
-    /// The keys that the recipient may mean, and that are known to be in the node's hand.
-    fn trusted(&self, recipient: &Recipient) -> impl Iterator<Item = &Key> {
-        let configured = self.is_configured();
-        self.keys
-            .iter()
-            .filter(move |key| recipient.matches(&key.fingerprint) && (key.proved || configured))
+        let by_current = self.is_routable() && recipient.matches(&self.key());
+        let by_old = |old: &Superseded| now <= old.until && recipient.matches(&old.key);
+        now <= self.record.body.valid_until && (by_current || self.superseded.iter().any(by_old))
     }
 
     /// The names under which it is looked up.
     pub(crate) fn key_ids(&self) -> Vec<KeyId> {
-        self.keys
-            .iter()
-            .map(|key| key.fingerprint.key_id())
+        let current = (!self.over).then(|| self.key());
+        let old = self.superseded.iter().map(|old| old.key);
+        current
+            .into_iter()
+            .chain(old)
+            .map(|key| key.key_id())
             .collect()
     }
 
     /// Configured over proved over merely told: what is worth more pushes out what is worth less.
     pub(crate) fn worth(&self) -> Worth {
-        worth(self.source, self.is_proved())
+        worth(self.source, self.proved)
     }
 
     pub(crate) fn view(&self) -> EntryView<'_> {
         EntryView {
             record: &self.record,
             source: self.source,
-            proved: self.is_proved(),
+            proved: self.proved,
             routes: self.is_routable(),
         }
     }
@@ -169,25 +177,4 @@ pub(crate) fn worth(source: Source, proved: bool) -> Worth {
         (Source::Peer(_), true) => Worth::Proved,
         (Source::Peer(_), false) => Worth::Told,
     }
-}
-
-/// The record's own key, and the announced next one: nobody has proved that one yet.
-fn keys_of(record: &NodeRecord, proved: bool) -> Vec<Key> {
-    let until = record.body.valid_until;
-    let current = record.certificate.encryption_key();
-    let next = record
-        .next_certificate
-        .as_ref()
-        .map(|certificate| certificate.encryption_key());
-    let mut keys = vec![Key {
-        fingerprint: current,
-        until,
-        proved,
-    }];
-    keys.extend(next.filter(|next| *next != current).map(|fingerprint| Key {
-        fingerprint,
-        until,
-        proved: false,
-    }));
-    keys
 }

@@ -21,24 +21,20 @@ struct Listed {
 /// entry whose certificate has another one is refused: packets would go to whoever has that.
 #[must_use]
 pub fn import_conet(json: &str) -> Vec<Line> {
-    lines(
-        json,
-        |json| serde_json::from_str(json),
-        |number, text| {
-            let listed: Listed = match serde_json::from_str(text) {
-                Ok(listed) => listed,
-                Err(error) => return Line::refused(format!("entry {number}"), json_error(&error)),
-            };
-            let name = match printable(&listed.key_id) {
-                name if name.is_empty() => format!("entry {number}"),
-                name => name,
-            };
-            Line {
-                name,
-                result: check(&listed).map(Entry::Unaddressed),
-            }
-        },
-    )
+    lines(json, serde_json::from_str, |number, text| {
+        let listed: Listed = match serde_json::from_str(text) {
+            Ok(listed) => listed,
+            Err(error) => return Line::refused(format!("entry {number}"), json_error(&error)),
+        };
+        let name = match printable(&listed.key_id) {
+            name if name.is_empty() => format!("entry {number}"),
+            name => name,
+        };
+        Line {
+            name,
+            result: check(&listed).map(Entry::Unaddressed),
+        }
+    })
 }
 
 fn check(listed: &Listed) -> Result<Certificate, String> {
