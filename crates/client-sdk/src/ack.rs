@@ -8,9 +8,6 @@ use layer_minus_message::Position;
 /// Most single numbers in one acknowledgement: they have to fit a command.
 pub const ACK_SEQS_MAX: usize = 128;
 
-/// Most numbers of a gap that a consumer in `share` mode acknowledges.
-const GAP_SEQS_MAX: u64 = 4_096;
-
 /// What one acknowledgement says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acknowledgement {
@@ -37,7 +34,8 @@ pub struct AckBook {
     done: u64,
     through: Option<u64>,
     seqs: BTreeSet<u64>,
-    /// Gaps that lie beyond something that is still to come: first to last.
+    /// Gaps that are not acknowledged: first to last. In `each` mode those that lie beyond something
+    /// that is still to come.
     gaps: BTreeMap<u64, u64>,
 }
 
@@ -68,15 +66,9 @@ impl AckBook {
         if from > through {
             return;
         }
-        match self.mode {
-            Mode::Each => {
-                self.gaps.insert(from, through);
-                self.pass_gaps();
-            }
-            Mode::Share => {
-                let last = through.min(from.saturating_add(GAP_SEQS_MAX - 1));
-                self.seqs.extend(from..=last);
-            }
+        self.gaps.insert(from, through);
+        if self.mode == Mode::Each {
+            self.pass_gaps();
         }
     }
 
@@ -121,10 +113,12 @@ impl AckBook {
     /// Whether there is something to tell.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.through.is_none() && self.seqs.is_empty()
+        let gaps = self.mode == Mode::Share && !self.gaps.is_empty();
+        self.through.is_none() && self.seqs.is_empty() && !gaps
     }
 
-    /// Takes out what the next acknowledgement says, if anything.
+    /// Takes out what the next acknowledgement says, if anything. A gap in `share` mode comes alone
+    /// and last: a node that cannot take it yet says so, and tells of it again.
     pub fn take(&mut self) -> Option<Acknowledgement> {
         if self.is_empty() {
             return None;
@@ -137,10 +131,14 @@ impl AckBook {
             seqs.push(seq);
         }
         let (mode, generation) = (self.mode, self.generation);
+        let mut through = self.through.take();
+        if seqs.is_empty() && mode == Mode::Share {
+            through = self.gaps.pop_first().map(|(_, last)| last);
+        }
         Some(Acknowledgement {
             mode,
             generation,
-            through: self.through.take(),
+            through,
             seqs,
         })
     }
@@ -151,7 +149,9 @@ impl AckBook {
             return;
         }
         self.generation = ack.generation;
-        self.through = self.through.max(ack.through);
+        if self.mode == Mode::Each {
+            self.through = self.through.max(ack.through);
+        }
         self.seqs.extend(ack.seqs);
     }
 }
@@ -229,14 +229,15 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_in_share_mode_is_told_number_by_number_and_bounded() {
+    fn a_gap_in_share_mode_is_told_alone_after_the_numbers() {
         let mut book = AckBook::new(Mode::Share);
-        book.lost(10, 12);
-        assert_eq!(book.take().unwrap().seqs, [10, 11, 12]);
-        book.lost(1, u64::MAX);
-        let told = std::iter::from_fn(|| book.take())
-            .map(|ack| ack.seqs.len())
-            .sum::<usize>();
-        assert_eq!(told as u64, GAP_SEQS_MAX);
+        book.opened(at(1, 4));
+        book.lost(10, u64::MAX);
+        book.took(at(1, 9));
+        let numbers = book.take().unwrap();
+        assert_eq!((numbers.through, numbers.seqs), (None, vec![9]));
+        let gap = book.take().unwrap();
+        assert_eq!((gap.through, gap.seqs), (Some(u64::MAX), vec![]));
+        assert_eq!(book.take(), None);
     }
 }
