@@ -1,0 +1,2 @@
+//! placeholder until the fixtures exist
+fn main() {}

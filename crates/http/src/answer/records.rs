@@ -1,0 +1,122 @@
+//! Streams of records that are made here.
+
+use std::{
+    collections::VecDeque,
+    future::Future as _,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame};
+use http_body_util::BodyExt as _;
+use layer_minus_delivery::{
+    records::{Encoder, RecordKind},
+    sse,
+};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use super::Form;
+use crate::{
+    error::Cause,
+    limits::PIECE_BYTES_MAX,
+    server::{gate::Permit, plain::Answered},
+};
+
+/// Where sealed records come from.
+pub(crate) trait Records: Send + Unpin + 'static {
+    /// The next sealed record; none at the end.
+    fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>>;
+
+    /// The socket has taken the last byte of the last record and asks for more.
+    fn handed(&mut self) {}
+}
+
+struct RecordsBody<R> {
+    records: R,
+    form: Form,
+    /// Number of the next record, which clients see as the event's id.
+    number: u64,
+    pieces: VecDeque<Bytes>,
+    given: bool,
+    stop: Pin<Box<WaitForCancellationFutureOwned>>,
+    _place: Permit,
+}
+
+/// An answer that gives out records until they end, the reader leaves, or the node stops.
+pub(crate) fn records_stream(
+    records: impl Records,
+    form: Form,
+    stop: CancellationToken,
+    place: Permit,
+) -> Answered {
+    let stop = Box::pin(stop.cancelled_owned());
+    let body = RecordsBody {
+        records,
+        form: form.clone(),
+        number: 0,
+        pieces: VecDeque::new(),
+        given: false,
+        stop,
+        _place: place,
+    };
+    form.stream(body.boxed_unsync())
+}
+
+impl<R: Records> RecordsBody<R> {
+    fn load(&mut self, record: Bytes) -> Result<(), Cause> {
+        match self.form {
+            Form::Client => self
+                .pieces
+                .push_back(sse::Encoder::event(self.number, &record)),
+            Form::Lane(_) => {
+                let header = Encoder::header(RecordKind::Data, record.len())?;
+                self.pieces.push_back(Bytes::copy_from_slice(&header));
+                self.pieces.push_back(record);
+            }
+        }
+        self.number += 1;
+        self.given = true;
+        Ok(())
+    }
+}
+
+impl<R: Records> Body for RecordsBody<R> {
+    type Data = Bytes;
+    type Error = Cause;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cause>>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(piece) = next_piece(&mut this.pieces) {
+                return Poll::Ready(Some(Ok(Frame::data(piece))));
+            }
+            if std::mem::take(&mut this.given) {
+                this.records.handed();
+            }
+            if this.stop.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            let Some(record) = ready!(this.records.poll_record(cx)) else {
+                return Poll::Ready(None);
+            };
+            if let Err(error) = this.load(record) {
+                return Poll::Ready(Some(Err(error)));
+            }
+        }
+    }
+}
+
+/// Takes at most [`PIECE_BYTES_MAX`] from the front.
+pub(super) fn next_piece(pieces: &mut VecDeque<Bytes>) -> Option<Bytes> {
+    loop {
+        let front = pieces.front_mut()?;
+        if !front.is_empty() {
+            return Some(front.split_to(front.len().min(PIECE_BYTES_MAX)));
+        }
+        pieces.pop_front();
+    }
+}

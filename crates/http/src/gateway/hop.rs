@@ -1,0 +1,184 @@
+//! Other nodes: where they are, and how a packet gets there.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, Uri, header};
+use hyper::body::Incoming;
+use layer_minus_message::{Answer, CommandEnvelope, Content, Frame, Kind, NodeRecord};
+use layer_minus_seal::{Certificate, RecordOpener, ReplyKey, seal_layer};
+use layer_minus_wallet::Address;
+use rand::rngs::OsRng;
+
+use super::Gateway;
+use crate::{
+    HttpError,
+    answer::shown_proof,
+    client::{
+        body::{OutBody, Progress},
+        is_event_stream, parse_url, post_request,
+    },
+    clock,
+    lane::Token,
+};
+
+/// How long a frame that a node makes for another may live, seconds.
+const FRAME_SECS: u64 = 600;
+
+/// What is needed of another node's record to send it something.
+#[derive(Clone, Debug)]
+pub(crate) struct NextHop {
+    pub(crate) node: Address,
+    pub(crate) certificate: Certificate,
+    urls: Arc<[Uri]>,
+    sizes: Arc<[u32]>,
+}
+
+impl NextHop {
+    pub(crate) fn new(record: &NodeRecord) -> Self {
+        let body = &record.body;
+        Self {
+            node: body.node,
+            certificate: record.certificate.clone(),
+            urls: body
+                .urls
+                .iter()
+                .filter_map(|url| parse_url(url).ok())
+                .collect(),
+            sizes: body.sizes.as_slice().into(),
+        }
+    }
+
+    /// Whether it takes packets of that size.
+    pub(crate) fn takes(&self, size_bytes: usize) -> bool {
+        self.sizes.iter().any(|&size| size as usize == size_bytes)
+    }
+}
+
+/// What a next hop answered.
+pub(crate) struct Sent {
+    pub(crate) response: Response<Incoming>,
+    /// It knows the lane and answers in records.
+    pub(crate) on_lane: bool,
+}
+
+/// Why another node did not answer a question.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum QueryError {
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    #[error("not sealed: {0}")]
+    Seal(#[from] layer_minus_seal::SealError),
+    #[error("not understood: {0}")]
+    Message(#[from] layer_minus_message::MessageError),
+    #[error("a stream where one answer was expected")]
+    Stream,
+}
+
+impl QueryError {
+    /// A word for logs.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Http(error) => error.kind(),
+            Self::Seal(_) => "sealing",
+            Self::Message(_) | Self::Stream => "not understood",
+        }
+    }
+}
+
+impl Gateway {
+    /// Posts a packet that begins with `first` to a node, at the first of its URLs where somebody
+    /// is, on a lane if it opens one. `body` gives the packet anew for every URL; nothing of it was
+    /// read when there was no connection.
+    pub(crate) async fn send(
+        &self,
+        hop: &NextHop,
+        first: &[u8],
+        body: impl Fn() -> (OutBody, Arc<Progress>),
+    ) -> Result<Sent, HttpError> {
+        let lane = self.lane_to(hop).await;
+        let token = lane
+            .as_ref()
+            .map(|lane| Token::new(lane.id, &lane.key, first));
+        let header = token.and_then(Token::to_header);
+        let response = self.post(hop, header, body).await?;
+        let on_lane = match (&lane, token) {
+            (Some(lane), Some(token)) if response.status() == StatusCode::OK => {
+                let proved = token.is_proved(&lane.key, shown_proof(&response));
+                if !proved {
+                    self.lanes.forget(&hop.node, &lane.id);
+                }
+                proved
+            }
+            _ => false,
+        };
+        Ok(Sent { response, on_lane })
+    }
+
+    async fn post(
+        &self,
+        hop: &NextHop,
+        authorization: Option<HeaderValue>,
+        body: impl Fn() -> (OutBody, Arc<Progress>),
+    ) -> Result<Response<Incoming>, HttpError> {
+        let mut last = HttpError::Config("the node's record has no usable URL");
+        for url in hop.urls.iter() {
+            let (body, progress) = body();
+            let mut request = post_request(url.clone(), body);
+            if let Some(authorization) = &authorization {
+                request
+                    .headers_mut()
+                    .insert(header::AUTHORIZATION, authorization.clone());
+            }
+            match self.client.exchange(request, &progress, None).await {
+                Err(error) if error.is_connect() => last = error,
+                outcome => return outcome,
+            }
+        }
+        Err(last)
+    }
+
+    /// Asks another node something and opens its answer, which only the holder of its key can
+    /// have made.
+    pub(crate) async fn query(
+        &self,
+        hop: &NextHop,
+        command: &CommandEnvelope,
+    ) -> Result<Answer, QueryError> {
+        let identity = self.identity();
+        let keys = &identity.keys;
+        let reply_key = ReplyKey::generate(&mut OsRng);
+        let frame = Frame {
+            kind: Kind::Command,
+            reply_key,
+            expires_at: clock::now().saturating_add(FRAME_SECS),
+            inbox: None,
+            body: Bytes::from(command.to_bytes()?),
+        };
+        let head = frame.head(&keys.network);
+        let size = keys
+            .sizes
+            .iter()
+            .find(|&size| hop.takes(size))
+            .unwrap_or(keys.sizes.largest());
+        let packet = seal_layer(&mut OsRng, &hop.certificate, &[&head, &frame.body], size)?;
+        let response = self
+            .post(hop, None, || OutBody::whole(packet.clone()))
+            .await?;
+        if response.status() != StatusCode::OK {
+            return Err(HttpError::Status {
+                status: response.status(),
+            }
+            .into());
+        }
+        if is_event_stream(&response) {
+            return Err(QueryError::Stream);
+        }
+        let record = self.client.read_once(response).await?;
+        let content = RecordOpener::new(&frame.reply_key).open(&record)?;
+        match Content::read(&Bytes::from(content))? {
+            Content::Answer(answer) => Ok(*answer),
+            Content::Packet(_) => Err(QueryError::Stream),
+        }
+    }
+}

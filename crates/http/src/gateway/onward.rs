@@ -1,0 +1,168 @@
+//! Packets for a further node that were found inside a layer: sealed to it anew, so that the next
+//! link carries a listed size and bytes that nobody saw before. Its answer comes back the same way.
+
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::{StatusCode, header};
+use layer_minus_message::{Answer, Reason};
+use layer_minus_node::{ReplyChain, intake};
+use layer_minus_packet::Recipient;
+use layer_minus_seal::{RecordOpener, SealError};
+use rand::rngs::OsRng;
+use std::sync::Arc;
+use tracing::{debug, warn};
+
+use super::{
+    Gateway, NextHop, Sender, Way,
+    hop::Sent,
+    mine::{Pass, answer_once},
+};
+use crate::{
+    HttpError,
+    answer::{Records, Upstream, records_stream, unframe},
+    client::{body::OutBody, is_event_stream},
+    clock,
+    server::plain::Answered,
+};
+
+impl Gateway {
+    pub(super) async fn onward(
+        self: &Arc<Self>,
+        recipient: Recipient,
+        packet: Bytes,
+        pass: Pass,
+        chain: ReplyChain,
+        sender: Sender,
+    ) -> Result<Answered, StatusCode> {
+        let size_bytes = pass.size_bytes;
+        if let Some(answer) = self.see(pass).await? {
+            return answer_once(answer, chain, &sender);
+        }
+        let refuse = |reason, chain| answer_once(Answer::Refused(reason), chain, &sender);
+        let Some(hop) = self.onward_hop(recipient, size_bytes).await else {
+            return refuse(Reason::NoRoute, chain);
+        };
+        if !self.gate.take_onward(u64::from(size_bytes)) {
+            let limit = "bytes sent on per hour".to_owned();
+            return refuse(Reason::OverLimit { limit }, chain);
+        }
+        let network = &self.identity().keys.network;
+        let now = clock::now();
+        let wrapped = intake::wrap_onward(
+            packet,
+            &hop.certificate,
+            size_bytes,
+            network,
+            now,
+            &mut OsRng,
+        );
+        let Ok((wrapped, reply_key)) = wrapped else {
+            return refuse(Reason::NoRoute, chain);
+        };
+        let sent = self
+            .send(&hop, &wrapped, || OutBody::whole(wrapped.clone()))
+            .await;
+        let sent = match sent {
+            Ok(sent) if sent.response.status() == StatusCode::OK => sent,
+            outcome => {
+                let kind = outcome.as_ref().map_or_else(HttpError::kind, |_| "refused");
+                debug!(next = %hop.node, size_bytes, kind, "not sent on");
+                return refuse(Reason::NextHopDown, chain);
+            }
+        };
+        debug!(next = %hop.node, size_bytes, "sent on");
+        let reseal = Reseal {
+            opener: RecordOpener::new(&reply_key),
+            chain,
+        };
+        self.bring_back(sent, reseal, sender).await
+    }
+
+    async fn onward_hop(
+        self: &Arc<Self>,
+        recipient: Recipient,
+        size_bytes: u32,
+    ) -> Option<NextHop> {
+        let mut way = self.way(&recipient);
+        if matches!(way, Way::Ask) {
+            self.ask(recipient).await;
+            way = self.way(&recipient);
+        }
+        match way {
+            Way::Forward(hop) if hop.takes(size_bytes as usize) => Some(hop),
+            _ => None,
+        }
+    }
+
+    async fn bring_back(
+        &self,
+        sent: Sent,
+        mut reseal: Reseal,
+        sender: Sender,
+    ) -> Result<Answered, StatusCode> {
+        let Sent { response, on_lane } = sent;
+        let once = match on_lane {
+            true => response.headers().contains_key(header::CONTENT_LENGTH),
+            false => !is_event_stream(&response),
+        };
+        if once {
+            let read = self.client.read_once(response).await;
+            let record = if on_lane {
+                read.and_then(|framed| unframe(&framed))
+            } else {
+                read
+            };
+            let sealed = record.ok().and_then(|record| reseal.turn(&record).ok());
+            return match sealed {
+                Some(sealed) => Ok(sender.form.once(sealed)),
+                None => answer_once(Answer::Refused(Reason::NextHopDown), reseal.chain, &sender),
+            };
+        }
+        let Some(place) = self.gate.stream() else {
+            return answer_once(Answer::Refused(Reason::Unavailable), reseal.chain, &sender);
+        };
+        let timeout = self.client.options().stream_timeout;
+        let upstream = Upstream::new(response.into_body(), on_lane, timeout);
+        let records = OnwardRecords { upstream, reseal };
+        Ok(records_stream(records, sender.form, sender.stop, place))
+    }
+}
+
+/// Opens the next hop's records and seals them under the layers that were opened here.
+struct Reseal {
+    opener: RecordOpener,
+    chain: ReplyChain,
+}
+
+impl Reseal {
+    /// The record keeps its size: what sealing adds is what opening took away. Only where several
+    /// layers were opened here can it be too small, and then the next size is taken.
+    fn turn(&mut self, record: &[u8]) -> Result<Bytes, SealError> {
+        let content = self.opener.open(record)?;
+        let size_bytes = u32::try_from(record.len()).ok();
+        let sealed = match self.chain.seal(&content, size_bytes, &mut OsRng) {
+            Err(SealError::SizeUnreachable { .. }) => self.chain.seal(&content, None, &mut OsRng),
+            sealed => sealed,
+        };
+        sealed.map(Bytes::from)
+    }
+}
+
+struct OnwardRecords {
+    upstream: Upstream,
+    reseal: Reseal,
+}
+
+impl Records for OnwardRecords {
+    fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let Some(Ok(record)) = ready!(self.upstream.poll_next(cx)) else {
+            return Poll::Ready(None);
+        };
+        let sealed = self.reseal.turn(&record);
+        if sealed.is_err() {
+            warn!("a record of the next hop does not open, the stream ends");
+        }
+        Poll::Ready(sealed.ok())
+    }
+}

@@ -1,0 +1,143 @@
+//! Lanes to next hops: opened when first needed, kept until shortly before they expire.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use layer_minus_message::{Answer, Command, CommandEnvelope, Signer};
+use layer_minus_node::LaneKey;
+use layer_minus_wallet::Address;
+use rand::rngs::OsRng;
+use tokio::time::{Instant, timeout};
+use tracing::debug;
+
+use crate::{Gateway, clock, gateway::NextHop};
+
+/// A lane is opened anew so long before it expires, seconds: what is on its way must arrive.
+const RENEW_SECS: u64 = 300;
+/// Next hops whose lanes are remembered.
+const LANES_MAX: usize = 8_192;
+
+/// A lane to a next hop.
+#[derive(Clone, Debug)]
+pub(crate) struct Lane {
+    pub(crate) id: [u8; 16],
+    pub(crate) key: LaneKey,
+    expires_at: u64,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    /// Not tried, or to be tried again.
+    Closed,
+    Open(Lane),
+    /// It opens none: go without until then.
+    Paused(Instant),
+}
+
+/// One next hop; whoever holds the lock opens the lane, the others wait.
+type Slot = Arc<tokio::sync::Mutex<State>>;
+
+/// The lanes of a node.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes(Mutex<HashMap<Address, Slot>>);
+
+impl Lanes {
+    fn slot(&self, node: Address) -> Slot {
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if slots.len() >= LANES_MAX && !slots.contains_key(&node) {
+            // Forgetting one costs a handshake.
+            slots.clear();
+        }
+        Arc::clone(
+            slots
+                .entry(node)
+                .or_insert_with(|| Arc::new(State::Closed.into())),
+        )
+    }
+
+    /// The next hop does not know that lane: open another one before the next packet.
+    pub(crate) fn forget(&self, node: &Address, lane: &[u8; 16]) {
+        let slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever holds the lock is opening a new one already.
+        if let Some(Ok(mut state)) = slots.get(node).map(|slot| slot.try_lock())
+            && matches!(&*state, State::Open(open) if open.id == *lane)
+        {
+            *state = State::Closed;
+        }
+    }
+
+    pub(crate) fn remove_expired(&self, now: u64) {
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.retain(|_, slot| match slot.try_lock().as_deref() {
+            Ok(State::Open(lane)) => lane.expires_at > now,
+            Ok(State::Paused(until)) => *until > Instant::now(),
+            Ok(State::Closed) => false,
+            Err(_) => true,
+        });
+    }
+}
+
+impl Gateway {
+    /// The lane to a next hop, if it opens one in time.
+    pub(crate) async fn lane_to(&self, hop: &NextHop) -> Option<Lane> {
+        let slot = self.lanes.slot(hop.node);
+        let mut state = timeout(self.limits.lane_timeout, slot.lock()).await.ok()?;
+        match &*state {
+            State::Open(lane) if lane.expires_at > clock::now().saturating_add(RENEW_SECS) => {
+                return Some(lane.clone());
+            }
+            State::Paused(until) if *until > Instant::now() => return None,
+            _ => {}
+        }
+        let opened = timeout(self.limits.lane_timeout, self.open_lane(hop))
+            .await
+            .ok()
+            .flatten();
+        *state = match &opened {
+            Some(lane) => State::Open(lane.clone()),
+            None => State::Paused(Instant::now() + self.limits.lane_pause),
+        };
+        opened
+    }
+
+    async fn open_lane(&self, hop: &NextHop) -> Option<Lane> {
+        let identity = self.identity();
+        let (keys, record) = (&identity.keys, identity.record.signed.clone());
+        let command = CommandEnvelope::sign(
+            Signer::Wallet(&keys.wallet),
+            &keys.network,
+            hop.node,
+            &Command::Lane { record },
+            clock::now(),
+            &mut OsRng,
+        );
+        let answer = match command {
+            Ok(command) => self.query(hop, &command).await,
+            Err(error) => Err(error.into()),
+        };
+        match answer {
+            Ok(Answer::LaneOpen {
+                lane,
+                key,
+                expires_at,
+            }) => {
+                debug!(next = %hop.node, "lane opened");
+                Some(Lane {
+                    id: lane,
+                    key,
+                    expires_at,
+                })
+            }
+            Ok(_) => {
+                debug!(next = %hop.node, "lane refused");
+                None
+            }
+            Err(error) => {
+                debug!(next = %hop.node, kind = error.kind(), "no lane");
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! How the rest of the program talks to the node's thread.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+        mpsc::Sender,
+    },
+    task::{Context, Poll},
+};
+
+use layer_minus_message::{Answer, PushedPacket};
+use layer_minus_node::{ConnectionId, Event, LaneKey, RequestId};
+use layer_minus_wallet::Address;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+/// Requests that wait for the node's thread; more wait at their sockets.
+pub(crate) const REQUESTS_WAITING_MAX: usize = 1_024;
+
+/// A lane that another node opened.
+#[derive(Clone, Debug)]
+pub(crate) struct KnownLane {
+    pub(crate) node: Address,
+    pub(crate) key: LaneKey,
+    pub(crate) expires_at: u64,
+}
+
+/// What the thread and everybody else see.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    next_id: AtomicU64,
+    room: Arc<Semaphore>,
+    pub(crate) lanes: RwLock<HashMap<[u8; 16], KnownLane>>,
+}
+
+impl Shared {
+    pub(crate) fn new() -> Self {
+        Self {
+            next_id: AtomicU64::new(1),
+            room: Arc::new(Semaphore::new(REQUESTS_WAITING_MAX)),
+            lanes: RwLock::default(),
+        }
+    }
+}
+
+/// What the thread is told.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// A request and who waits for it. The permit bounds how many there are.
+    Request {
+        id: RequestId,
+        event: Event,
+        reply: oneshot::Sender<Outcome>,
+        _room: OwnedSemaphorePermit,
+    },
+    /// The last byte of a push was handed over: one per stream at a time.
+    Handed { connection: ConnectionId, seq: u64 },
+    /// A stream ended: once per stream.
+    Closed { connection: ConnectionId },
+    /// End the thread.
+    Stop,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// The answer, to be sealed.
+    Answer(Box<Answer>),
+    /// Nothing in it was of use.
+    Garbage,
+    /// Not seen before: go on.
+    Fresh,
+    /// It became a stream.
+    Stream(StreamQueue),
+}
+
+/// What goes out on a stream.
+#[derive(Debug)]
+pub(crate) enum StreamItem {
+    /// An answer or control record.
+    Control(Box<Answer>),
+    /// A packet.
+    Push {
+        packet: PushedPacket,
+        size_bytes: u32,
+    },
+}
+
+/// The near end of a stream. When it is dropped the node hears that the stream is closed.
+#[derive(Debug)]
+pub(crate) struct StreamQueue {
+    connection: ConnectionId,
+    items: mpsc::Receiver<StreamItem>,
+    told: Sender<Told>,
+}
+
+impl StreamQueue {
+    pub(crate) fn new(
+        connection: ConnectionId,
+        items: mpsc::Receiver<StreamItem>,
+        told: Sender<Told>,
+    ) -> Self {
+        Self {
+            connection,
+            items,
+            told,
+        }
+    }
+
+    /// The next item; none when the node ended the stream.
+    pub(crate) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
+        self.items.poll_recv(cx)
+    }
+
+    /// The last byte of this packet was handed over.
+    pub(crate) fn handed(&self, seq: u64) {
+        // Fails only when the thread has ended, and then nobody counts.
+        let _ = self.told.send(Told::Handed {
+            connection: self.connection,
+            seq,
+        });
+    }
+}
+
+impl Drop for StreamQueue {
+    fn drop(&mut self) {
+        let _ = self.told.send(Told::Closed {
+            connection: self.connection,
+        });
+    }
+}
+
+/// Talks to the node's thread. Cheap to clone; the thread ends when the last one is dropped, or at
+/// [`NodeHandle::stop`].
+#[derive(Clone, Debug)]
+pub struct NodeHandle(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    told: Sender<Told>,
+    shared: Arc<Shared>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Streams hold senders too, so the channel alone would not tell the thread.
+        let _ = self.told.send(Told::Stop);
+    }
+}
+
+impl NodeHandle {
+    pub(crate) fn new(told: Sender<Told>, shared: Arc<Shared>) -> Self {
+        Self(Arc::new(Inner { told, shared }))
+    }
+
+    /// Ends the thread once it has handled what it was told before. Whoever waits still is told that
+    /// the node is busy.
+    pub fn stop(&self) {
+        let _ = self.0.told.send(Told::Stop);
+    }
+
+    /// Lets the node handle the event that `make` gives that id, and waits until what came of it is
+    /// durable. None when the node's thread has ended or gave no outcome.
+    pub(crate) async fn ask(&self, make: impl FnOnce(RequestId) -> Event) -> Option<Outcome> {
+        let room = Arc::clone(&self.0.shared.room).acquire_owned().await.ok()?;
+        let id = RequestId(self.0.shared.next_id.fetch_add(1, Ordering::Relaxed));
+        let (reply, outcome) = oneshot::channel();
+        self.0
+            .told
+            .send(Told::Request {
+                id,
+                event: make(id),
+                reply,
+                _room: room,
+            })
+            .ok()?;
+        outcome.await.ok()
+    }
+
+    /// The lane with that number, if it is still good.
+    pub(crate) fn lane(&self, id: &[u8; 16], now: u64) -> Option<KnownLane> {
+        let lanes = self
+            .0
+            .shared
+            .lanes
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        lanes.get(id).filter(|lane| lane.expires_at >= now).cloned()
+    }
+}

@@ -1,0 +1,132 @@
+//! Room: how much is taken on at a time, and how much of what nobody pays for.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout},
+};
+
+use crate::limits::Limits;
+
+/// A place that is taken until it is dropped.
+pub(crate) type Permit = OwnedSemaphorePermit;
+
+/// How long a packet may wait for a place.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// The places of a node.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    held: Arc<Semaphore>,
+    forwards: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+    unpaid: Bucket,
+    onward: Bucket,
+}
+
+impl Gate {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let places = |count: usize| Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
+        let hour = Duration::from_secs(3_600);
+        let unpaid = u64::from(limits.unpaid_requests_per_second);
+        Self {
+            held: places(limits.packets_in_flight_max),
+            forwards: places(limits.forwards_max),
+            streams: places(limits.streams_max),
+            unpaid: Bucket::new(unpaid, Duration::from_secs(1)),
+            onward: Bucket::new(limits.onward_bytes_per_hour, hour),
+        }
+    }
+
+    /// A place for a packet that is held whole.
+    pub(crate) async fn hold(&self) -> Option<Permit> {
+        timeout(WAIT, Arc::clone(&self.held).acquire_owned())
+            .await
+            .ok()?
+            .ok()
+    }
+
+    /// A place for a packet that is cut through.
+    pub(crate) fn forward(&self) -> Option<Permit> {
+        Arc::clone(&self.forwards).try_acquire_owned().ok()
+    }
+
+    /// A place for a stream.
+    pub(crate) fn stream(&self) -> Option<Permit> {
+        Arc::clone(&self.streams).try_acquire_owned().ok()
+    }
+
+    /// Whether one more request that nobody pays for is opened.
+    pub(crate) fn take_unpaid(&self) -> bool {
+        self.unpaid.take(1)
+    }
+
+    /// Whether so many bytes may be sent on to a further node.
+    pub(crate) fn take_onward(&self, bytes: u64) -> bool {
+        self.onward.take(bytes)
+    }
+}
+
+/// So much per period, refilled evenly.
+#[derive(Debug)]
+struct Bucket {
+    per_period: u64,
+    period: Duration,
+    level: Mutex<(f64, Instant)>,
+}
+
+impl Bucket {
+    fn new(per_period: u64, period: Duration) -> Self {
+        Self {
+            per_period,
+            period,
+            level: Mutex::new((per_period as f64, Instant::now())),
+        }
+    }
+
+    fn take(&self, amount: u64) -> bool {
+        let mut guard = self.level.lock().unwrap_or_else(PoisonError::into_inner);
+        let (level, since) = *guard;
+        let now = Instant::now();
+        let full = self.per_period as f64;
+        let gained = full * (now - since).as_secs_f64() / self.period.as_secs_f64();
+        let level = (level + gained).min(full);
+        let enough = level >= amount as f64;
+        *guard = (if enough { level - amount as f64 } else { level }, now);
+        enough
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bucket_is_empty_when_it_was_used_up_and_refills_with_time() {
+        let bucket = Bucket::new(100, Duration::from_secs(10));
+        assert!(bucket.take(60) && bucket.take(40));
+        assert!(!bucket.take(1));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(bucket.take(10));
+        assert!(!bucket.take(1));
+        tokio::time::advance(Duration::from_secs(1_000)).await;
+        assert!(!bucket.take(101), "never more than one period's worth");
+        assert!(bucket.take(100));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn places_come_back() {
+        let gate = Gate::new(&Limits {
+            packets_in_flight_max: 1,
+            ..Limits::default()
+        });
+        let place = gate.hold().await.unwrap();
+        assert!(gate.hold().await.is_none());
+        drop(place);
+        assert!(gate.hold().await.is_some());
+    }
+}

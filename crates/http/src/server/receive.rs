@@ -1,0 +1,137 @@
+//! From the body of a request to a packet whose recipient and size are known.
+
+use std::{future::poll_fn, pin::Pin};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Request, StatusCode};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use layer_minus_packet::{Recipient, Sizes, WIRE_HEAD_MAX, read_wire_head};
+use tokio::time::{Instant, timeout_at};
+
+use super::{form, gate::Permit};
+use crate::{
+    lane::COVERED_BYTES,
+    limits::Limits,
+    upload::{BodyTimes, Upload},
+};
+
+/// Bytes that are read before anything is decided: the recipient and the size are in them, and they
+/// are what a lane authenticates. Less than the smallest packet.
+const FIRST_BYTES: usize = if WIRE_HEAD_MAX > COVERED_BYTES {
+    WIRE_HEAD_MAX
+} else {
+    COVERED_BYTES
+};
+
+/// A packet that is coming in.
+#[derive(Debug)]
+pub(crate) struct Arriving {
+    /// Whom it is for.
+    pub(crate) recipient: Recipient,
+    /// Its exact size, bytes; listed.
+    pub(crate) size_bytes: usize,
+    /// Its first bytes, at least [`COVERED_BYTES`].
+    pub(crate) first: Bytes,
+    /// The whole of it.
+    pub(crate) upload: Upload,
+    /// If it is held whole already.
+    pub(crate) held: Option<Permit>,
+}
+
+/// Reads as much of the body as is needed to know whom it is for. A body that is a packet with a
+/// length is left to be cut through; other forms are transcoded, which holds them whole, for which
+/// `permit` is asked first.
+///
+/// The error is the status of the page to answer.
+pub(crate) async fn receive<P: Future<Output = Option<Permit>>>(
+    request: Request<Incoming>,
+    sizes: &Sizes,
+    limits: &Limits,
+    permit: impl FnOnce() -> P,
+) -> Result<Arriving, StatusCode> {
+    let (parts, mut body) = request.into_parts();
+    let body_bytes_max = sizes.largest() * 2;
+    let announced = body.size_hint().exact();
+    if announced.is_some_and(|announced| announced > body_bytes_max as u64) {
+        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    let by = Instant::now() + limits.header_timeout;
+    let ahead = read_ahead(&mut body, by).await?;
+    let times = BodyTimes {
+        piece: limits.body_timeout,
+        whole: limits.upload_timeout,
+    };
+    let announced = announced.and_then(|size| usize::try_from(size).ok());
+    if let (Some(size_bytes), true) = (announced, is_plain(&parts.headers, &ahead)) {
+        let recipient = check(&ahead, size_bytes, sizes)?;
+        // A copy, because a slice would keep the whole piece that it was read with.
+        let first = Bytes::copy_from_slice(ahead.get(..COVERED_BYTES).unwrap_or(&ahead));
+        let upload = Upload::new(ahead, body, size_bytes, times);
+        return Ok(Arriving {
+            recipient,
+            size_bytes,
+            first,
+            upload,
+            held: None,
+        });
+    }
+    let held = Some(permit().await.ok_or(StatusCode::SERVICE_UNAVAILABLE)?);
+    let packet = form::transcode(&parts.headers, ahead, body, sizes, times).await?;
+    let first = packet.slice(..packet.len().min(COVERED_BYTES));
+    let size_bytes = packet.len();
+    let recipient = check(&packet, size_bytes, sizes)?;
+    Ok(Arriving {
+        recipient,
+        size_bytes,
+        first,
+        upload: Upload::whole(packet),
+        held,
+    })
+}
+
+/// Whether the body is the packet itself: binary OpenPGP always has bit 7 of its first octet set.
+fn is_plain(headers: &HeaderMap, ahead: &[u8]) -> bool {
+    !form::is_multipart(headers) && ahead.first().is_some_and(|octet| octet & 0x80 != 0)
+}
+
+/// The recipient, if the head proves that these are the first bytes of a packet of `size_bytes`.
+fn check(first: &[u8], size_bytes: usize, sizes: &Sizes) -> Result<Recipient, StatusCode> {
+    if !sizes.contains(size_bytes) {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    match read_wire_head(first) {
+        Ok(head) if head.size == size_bytes => Ok(head.recipient),
+        _ => Err(StatusCode::BAD_REQUEST),
+    }
+}
+
+/// Reads the first bytes, or all if there are fewer.
+async fn read_ahead(body: &mut Incoming, by: Instant) -> Result<Bytes, StatusCode> {
+    let mut ahead = BytesMut::new();
+    let mut only = Bytes::new();
+    while ahead.len() + only.len() < FIRST_BYTES {
+        let frame = timeout_at(by, poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)));
+        match frame.await.map_err(|_| StatusCode::REQUEST_TIMEOUT)? {
+            None => break,
+            Some(Err(_)) => return Err(StatusCode::BAD_REQUEST),
+            Some(Ok(frame)) => {
+                let Ok(data) = frame.into_data() else {
+                    continue;
+                };
+                // Usually one piece holds them all, and nothing is copied.
+                if ahead.is_empty() && only.is_empty() {
+                    only = data;
+                } else {
+                    ahead.extend_from_slice(&std::mem::take(&mut only));
+                    ahead.extend_from_slice(&data);
+                }
+            }
+        }
+    }
+    Ok(if ahead.is_empty() {
+        only
+    } else {
+        ahead.freeze()
+    })
+}
