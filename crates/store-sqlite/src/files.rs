@@ -1,13 +1,23 @@
 //! The store's files: who may read them, and how a new one appears whole or not at all.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use layer_minus_node::store::StoreError;
 
 use crate::error::from_io;
+use crate::schema::APPLICATION_ID;
+
+/// How every SQLite database begins.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// Where the application id lies in the header of a database, as a u32, big-endian.
+const APPLICATION_ID_AT: usize = 68;
+/// Bytes of the header.
+const HEADER_BYTES: usize = 100;
+/// The smallest file that can be a database: one page of the smallest size that SQLite knows.
+const SMALLEST_FILE_BYTES: u64 = 512;
 
 /// The log and its index, beside the database file.
 pub(crate) const LOG_SUFFIXES: [&str; 2] = ["-wal", "-shm"];
@@ -31,6 +41,35 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), StoreError> {
     builder
         .create(folder)
         .map_err(|error| from_io("cannot create folder", folder, &error))
+}
+
+/// Refuses a file that is no store, before SQLite looks at it: what is empty it would take for a
+/// database yet to be made.
+pub(crate) fn check_head(path: &Path) -> Result<(), StoreError> {
+    let failed = |error| from_io("cannot open store", path, &error);
+    let refuse = |why: String| Err(StoreError::Failed(format!("{} {why}", path.display())));
+    let mut file = File::open(path).map_err(failed)?;
+    let bytes = file.metadata().map_err(failed)?.len();
+    if bytes < SMALLEST_FILE_BYTES {
+        return refuse(format!(
+            "has {bytes} bytes, too few for a store: the file was cut, restore it from a backup"
+        ));
+    }
+    let mut header = [0; HEADER_BYTES];
+    file.read_exact(&mut header).map_err(failed)?;
+    if !header.starts_with(MAGIC) {
+        return refuse("is not an SQLite database".to_owned());
+    }
+    let id = header[APPLICATION_ID_AT..]
+        .iter()
+        .take(4)
+        .fold(0, |id, byte| id << 8 | u32::from(*byte));
+    if id != APPLICATION_ID {
+        return refuse(format!(
+            "is not a store: its application id is {id:#010x}, not {APPLICATION_ID:#010x}"
+        ));
+    }
+    Ok(())
 }
 
 /// Takes the database file's permissions from everybody but its owner. SQLite gives the log the

@@ -19,9 +19,6 @@ use crate::options::{
 };
 use crate::schema::{self, MIGRATIONS, SCHEMA_VERSION};
 
-/// The smallest file that can be a database: one page of the smallest size that SQLite knows.
-const SMALLEST_FILE_BYTES: u64 = 512;
-
 const NO_TRANSACTION: StoreError = StoreError::Misuse("no transaction is open");
 
 /// The tables of a node in an SQLite file.
@@ -44,13 +41,15 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Newer`] for a store of a newer program, [`StoreError::Full`] without room for
     /// a new one, [`StoreError::Failed`] for a file that is damaged or no store. A file that was
-    /// refused is not changed.
+    /// refused keeps its bytes.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
         let path = absolute(path.as_ref())?;
         if !path.exists() {
             create(&path)?;
         }
-        check_length(&path)?;
+        files::check_head(&path)?;
+        // Before the log is made, which inherits it.
+        files::make_private(&path)?;
         let connection = Connection::open_with_flags(
             &path,
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -58,7 +57,6 @@ impl SqliteStore {
         .map_err(from_sqlite)?;
         harden(&connection, options.busy_timeout, options.cache_bytes)?;
         schema::refuse_newer(schema::version(&connection, &path)?, SCHEMA_VERSION)?;
-        files::make_private(&path)?;
         prepare_writing(&connection).map_err(from_sqlite)?;
         require_log(&connection, &path)?;
         schema::migrate(&connection, &path, &MIGRATIONS)?;
@@ -80,7 +78,7 @@ impl SqliteStore {
     /// has to be migrated first.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = absolute(path.as_ref())?;
-        check_length(&path)?;
+        files::check_head(&path)?;
         let connection = Connection::open_with_flags(
             &path,
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -324,20 +322,6 @@ fn create(path: &Path) -> Result<(), StoreError> {
         .map_err(|(_, error)| from_sqlite(error))?;
     // False: another process was faster. Then its store is the store.
     draft.publish().map(|_| ())
-}
-
-/// Refuses a file that SQLite would take for a database yet to be made.
-fn check_length(path: &Path) -> Result<(), StoreError> {
-    let metadata =
-        std::fs::metadata(path).map_err(|error| from_io("cannot open store", path, &error))?;
-    if metadata.len() < SMALLEST_FILE_BYTES {
-        return Err(StoreError::Failed(format!(
-            "{} has {} bytes, too few for a store: the file was cut, restore it from a backup",
-            path.display(),
-            metadata.len()
-        )));
-    }
-    Ok(())
 }
 
 /// Settings of every connection: patience, memory, and no trust in the file.
