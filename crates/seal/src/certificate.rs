@@ -24,7 +24,7 @@ pub const CERTIFICATE_ARMOR_BYTES_MAX: usize = 2 * CERTIFICATE_BYTES_MAX;
 /// The most packets of a certificate.
 pub const CERTIFICATE_PACKETS_MAX: usize = 64;
 /// The most signatures of a certificate: each may cost a verification.
-pub const CERTIFICATE_SIGNATURES_MAX: usize = 24;
+pub const CERTIFICATE_SIGNATURES_MAX: usize = 16;
 
 /// A verified OpenPGP certificate with exactly one encryption subkey chosen.
 ///

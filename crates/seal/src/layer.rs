@@ -10,9 +10,11 @@ use crate::bulk::{self, Params, V1_OVERHEAD, V2_HEAD};
 use crate::certificate::verify::Suite;
 use crate::{Certificate, Keyring, SealError, SecretCertificate, session};
 
-/// The most bytes that sealing adds, whatever algorithms the certificate asks for: those of
-/// ML-KEM-768+X25519 with RSA below it, rounded up. What [`LAYER_RESERVE`] leaves above it is
-/// room for the header of the frame inside.
+/// The most bytes that sealing adds around a body, whatever algorithms the certificate asks for.
+///
+/// About 200 with X25519, 640 with RSA of 4,096 bits, 1,290 with ML-KEM-768+X25519, which is to
+/// come. The rest of [`LAYER_RESERVE`], 648 bytes, is room for the header of the frame inside:
+/// a header that long and an inner packet of [`layer_capacity`] bytes always fit together.
 pub const LAYER_OVERHEAD_MAX: usize = 1_400;
 
 /// Packet type ID and a length of five octets, always, so that no size is out of reach.
@@ -23,10 +25,11 @@ pub(crate) const LITERAL_OVERHEAD: usize = HEADER + LITERAL_FIELDS;
 const TAG_LITERAL: u8 = 0xCB;
 pub(crate) const TAG_SEIPD: u8 = 0xD2;
 
-/// How many bytes of body a packet of `size` bytes holds whatever the recipient's algorithms.
+/// The size of the packet inside a layer of `size` bytes; also a body that fits whatever the
+/// recipient's algorithms.
 ///
-/// The innermost packet of a nest has this size too, so that nothing tells the number of hops.
-/// More than this often fits; see [`LAYER_OVERHEAD_MAX`].
+/// The same for every layer, so that nothing tells the number of hops. A longer body fits as
+/// [`LAYER_OVERHEAD_MAX`] says.
 #[must_use]
 pub const fn layer_capacity(size: usize) -> usize {
     size.saturating_sub(LAYER_RESERVE)

@@ -101,28 +101,48 @@ fn we_open_what_the_openpgp_library_seals_with_every_algorithm() {
 #[test]
 fn we_open_version_1_of_the_openpgp_library_and_its_partial_lengths() {
     use SymmetricKeyAlgorithm::{AES128, AES192, AES256};
-    let secret = party(Version::V4);
-    let subkey = &plain_key(&secret).to_public_key().public_subkeys[0];
-    let ring = Keyring::from(secret.clone());
-    let body = random(1_000_000);
-    for sym in [AES128, AES192, AES256] {
-        let mut builder = MessageBuilder::from_bytes("", body.clone()).seipd_v1(rng(), sym);
-        builder.partial_chunk_size(1 << 21).unwrap();
-        builder.encrypt_to_key(rng(), subkey).unwrap();
-        let packet = builder.to_vec(rng()).unwrap();
-        assert_eq!(open_layer(&packet, &ring).unwrap().body, body);
+    for version in VERSIONS {
+        let secret = party(version);
+        let subkey = &plain_key(&secret).to_public_key().public_subkeys[0];
+        let ring = Keyring::from(secret.clone());
+        let body = random(1_000_000);
+        for sym in [AES128, AES192, AES256] {
+            let made = |partial: u32| {
+                let mut builder = MessageBuilder::from_bytes("", body.clone()).seipd_v1(rng(), sym);
+                builder.partial_chunk_size(partial).unwrap();
+                builder.encrypt_to_key(rng(), subkey).unwrap();
+                builder.to_vec(rng()).unwrap()
+            };
+            assert_eq!(open_layer(&made(1 << 21), &ring).unwrap().body, body);
+            let message = made(4096);
+            assert!(matches!(
+                open_layer(&message, &ring),
+                Err(SealError::NotAdmitted(_))
+            ));
+            let opened = open_message(&message, &ring, 2_000_000).unwrap();
+            assert_eq!((opened.body.as_ref(), opened.filename), (&body[..], None));
+            assert!(matches!(
+                open_message(&message, &ring, message.len() - 1),
+                Err(SealError::TooLarge { .. })
+            ));
+        }
+    }
+}
 
-        let mut builder = MessageBuilder::from_bytes("", body.clone()).seipd_v1(rng(), sym);
-        builder.partial_chunk_size(4096).unwrap();
-        builder.encrypt_to_key(rng(), subkey).unwrap();
-        let message = builder.to_vec(rng()).unwrap();
-        assert!(matches!(
-            open_layer(&message, &ring),
-            Err(SealError::NotAdmitted(_))
-        ));
-        let opened = open_message(&message, &ring, 2_000_000).unwrap();
-        assert_eq!(opened.body, body);
-        assert_eq!(opened.filename, None);
+#[test]
+fn sizes_above_a_chunk_are_reached_exactly_and_read_by_the_library() {
+    let secret = party(Version::V6);
+    let key = plain_key(&secret);
+    let ring = Keyring::from(secret.clone());
+    // Around the length at which a second chunk begins, and well above.
+    let around = (1 << 20) + 117 + 36 + 16 - 8..(1 << 20) + 117 + 36 + 16 + 40;
+    for size in around.step_by(8).chain([4_000_000]) {
+        let packet = seal_layer(&mut rng(), &secret.certificate(), &[b"x"], size).unwrap();
+        assert_eq!(packet.len(), size);
+        let opened = open_layer(&packet, &ring).unwrap().body;
+        let message = Message::from_bytes(&packet[..]).unwrap();
+        let mut plain = message.decrypt(&Password::empty(), &key).unwrap();
+        assert!(plain.as_data_vec().unwrap() == opened, "{size}");
     }
 }
 

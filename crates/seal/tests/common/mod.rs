@@ -82,3 +82,11 @@ pub fn packet(tag: u8, body: &[u8]) -> Vec<u8> {
 pub fn literal(data: &[u8]) -> Vec<u8> {
     packet(11, &[b"b\x00\x00\x00\x00\x00", data].concat())
 }
+
+/// Why a certificate or secret key was refused.
+pub fn refusal<T: std::fmt::Debug>(result: Result<T, SealError>) -> &'static str {
+    match result {
+        Err(SealError::Certificate(why) | SealError::SecretKey(why)) => why,
+        other => panic!("{other:?}"),
+    }
+}
