@@ -40,6 +40,10 @@ pub(crate) fn library<T>(
 /// Puts a hook in front of the present one, once, that says nothing inside of [`guard`].
 fn silence_guarded_panics() {
     static INSTALLED: Once = Once::new();
+    // A thread that unwinds already may not change the hook; the next call will.
+    if std::thread::panicking() {
+        return;
+    }
     INSTALLED.call_once(|| {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
