@@ -15,7 +15,7 @@ use pgp::{
     },
     types::{CompressionAlgorithm, KeyDetails as _, KeyVersion, Password, StringToKey},
 };
-use rand::thread_rng;
+use rand::rngs::OsRng;
 
 use crate::sample::{Inside, Sample};
 
@@ -35,7 +35,7 @@ fn key(version: KeyVersion, sign: KeyType, encrypt: KeyType) -> SignedSecretKey 
         .subkey(subkey)
         .build()
         .unwrap()
-        .generate(thread_rng())
+        .generate(OsRng)
         .unwrap()
 }
 
@@ -63,7 +63,6 @@ impl Case<'_> {
             password,
             partial,
         } = self;
-        let mut rng = thread_rng();
         let mut builder = MessageBuilder::from_bytes("", content.clone());
         if let Some(size) = partial {
             builder.partial_chunk_size(size).unwrap();
@@ -79,33 +78,30 @@ impl Case<'_> {
             );
         }
         let aes = SymmetricKeyAlgorithm::AES256;
-        let s2k = StringToKey::new_default(&mut rng);
+        let s2k = StringToKey::new_default(OsRng);
         let (octets, session) = if let Some(aead) = v2 {
-            let mut builder = builder.seipd_v2(&mut rng, aes, aead, ChunkSize::C8KiB);
+            let mut builder = builder.seipd_v2(OsRng, aes, aead, ChunkSize::C8KiB);
             for (to, named) in &to {
                 let subkey = &to.public_subkeys[0].key;
                 match named {
-                    true => builder.encrypt_to_key(&mut rng, subkey).unwrap(),
-                    false => builder.encrypt_to_key_anonymous(&mut rng, subkey).unwrap(),
+                    true => builder.encrypt_to_key(OsRng, subkey).unwrap(),
+                    false => builder.encrypt_to_key_anonymous(OsRng, subkey).unwrap(),
                 };
             }
             if password {
                 builder
-                    .encrypt_with_password(&mut rng, s2k, &"secret".into())
+                    .encrypt_with_password(OsRng, s2k, &"secret".into())
                     .unwrap();
             }
             let key = RawSessionKey::from(builder.session_key().as_ref());
-            (
-                builder.to_vec(&mut rng).unwrap(),
-                PlainSessionKey::V6 { key },
-            )
+            (builder.to_vec(OsRng).unwrap(), PlainSessionKey::V6 { key })
         } else {
-            let mut builder = builder.seipd_v1(&mut rng, aes);
+            let mut builder = builder.seipd_v1(OsRng, aes);
             for (to, named) in &to {
                 let subkey = &to.public_subkeys[0].key;
                 match named {
-                    true => builder.encrypt_to_key(&mut rng, subkey).unwrap(),
-                    false => builder.encrypt_to_key_anonymous(&mut rng, subkey).unwrap(),
+                    true => builder.encrypt_to_key(OsRng, subkey).unwrap(),
+                    false => builder.encrypt_to_key_anonymous(OsRng, subkey).unwrap(),
                 };
             }
             if password {
@@ -115,7 +111,7 @@ impl Case<'_> {
             }
             let key = RawSessionKey::from(builder.session_key().as_ref());
             (
-                builder.to_vec(&mut rng).unwrap(),
+                builder.to_vec(OsRng).unwrap(),
                 PlainSessionKey::V3_4 { sym_alg: aes, key },
             )
         };

@@ -33,7 +33,10 @@ pub(crate) fn required<T>(tool: Option<T>, install: &str) -> Option<T> {
             std::env::var_os("REQUIRE_INTEROP").is_none_or(|value| value != "1"),
             "{line}"
         );
-        // Not `eprintln!`, which the test harness would swallow.
+        #[allow(
+            clippy::explicit_write,
+            reason = "the test harness swallows `eprintln!`"
+        )]
         writeln!(std::io::stderr(), "{line}").unwrap();
     }
     tool
