@@ -169,3 +169,125 @@ fn seipd_version(first: &[u8], length: usize) -> Result<SeipdVersion, Refused> {
         [version, ..] => Err(Refused::SeipdVersion { version }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ReadError;
+
+    /// A PKESK (X25519) of that version and whom it names.
+    fn pkesk(version: u8) -> Vec<u8> {
+        let mut body = vec![version];
+        body.extend(if version == 3 { vec![1; 8] } else { vec![0] });
+        body.push(25);
+        body.extend([0; 32]);
+        let wrapped = if version == 3 {
+            vec![9; 41]
+        } else {
+            vec![9; 40]
+        };
+        body.push(wrapped.len() as u8);
+        body.extend(wrapped);
+        [&[0xc1, body.len() as u8][..], &body].concat()
+    }
+
+    fn seipd(body: &[u8]) -> Vec<u8> {
+        [&[0xd2, body.len() as u8][..], body].concat()
+    }
+
+    const V2: [u8; 80] = {
+        let mut body = [7; 80];
+        (body[0], body[1], body[2], body[3]) = (2, 9, 3, 14);
+        body
+    };
+    const V1: [u8; 40] = [1; 40];
+
+    #[test]
+    fn the_parameters_are_told() {
+        let octets = [pkesk(6), seipd(&V2)].concat();
+        let layout = admit_layer(&octets).unwrap();
+        assert_eq!(
+            layout.version(),
+            &SeipdVersion::V2 {
+                sym: 9,
+                aead: 3,
+                chunk: 14,
+                salt: [7; 32]
+            }
+        );
+        assert_eq!(layout.seipd(), octets.len() - 82..octets.len());
+        assert_eq!(
+            layout.encrypted(&octets).collect::<Vec<_>>(),
+            [&[7; 44][..]]
+        );
+        let octets = [pkesk(3), seipd(&V1)].concat();
+        let layout = admit_layer(&octets).unwrap();
+        assert_eq!(layout.version(), &SeipdVersion::V1);
+        assert_eq!(
+            layout.encrypted(&octets).collect::<Vec<_>>(),
+            [&[1; 39][..]]
+        );
+    }
+
+    #[test]
+    fn versions_must_agree() {
+        for (pkesk_version, body, seipd_version) in [(3, &V2[..], 2), (6, &V1[..], 1)] {
+            let octets = [pkesk(pkesk_version), seipd(body)].concat();
+            let refused = Refused::VersionMismatch {
+                pkesk: pkesk_version,
+                seipd: seipd_version,
+            };
+            assert_eq!(admit_layer(&octets), Err(refused));
+            assert_eq!(admit_message(&octets), Err(refused));
+        }
+        // One of several is enough.
+        let octets = [pkesk(6), pkesk(3), seipd(&V2)].concat();
+        assert_eq!(
+            admit_message(&octets),
+            Err(Refused::VersionMismatch { pkesk: 3, seipd: 2 })
+        );
+    }
+
+    #[test]
+    fn a_short_or_unknown_seipd_is_refused() {
+        let of = |body: &[u8]| admit_layer(&[pkesk(6), seipd(body)].concat()).unwrap_err();
+        let short = |version, length| Refused::SeipdTooShort { version, length };
+        assert_eq!(of(&[]), short(0, 0));
+        assert_eq!(of(&[1; 32]), short(1, 32));
+        assert_eq!(of(&[2, 9]), short(2, 2));
+        assert_eq!(of(&V2[..20]), short(2, 20));
+        assert_eq!(of(&V2[..SEIPD_V2_MIN - 1]), short(2, SEIPD_V2_MIN - 1));
+        assert_eq!(of(&[3; 80]), Refused::SeipdVersion { version: 3 });
+        // A salt longer than the first part cannot be, for parts have at least 512 octets.
+        assert!(crate::PARTIAL_MIN > SEIPD_V2_HEAD);
+    }
+
+    #[test]
+    fn sixteen_people_are_admitted_and_not_one_more() {
+        let octets = [pkesk(6).repeat(16), seipd(&V2)].concat();
+        assert_eq!(admit_message(&octets).unwrap().pkesks().count(), 16);
+        let octets = [pkesk(6).repeat(17), seipd(&V2)].concat();
+        assert_eq!(
+            admit_message(&octets),
+            Err(Refused::TooManyPkesks { limit: 16 })
+        );
+        assert!(matches!(
+            admit_layer(&[pkesk(6).repeat(2), seipd(&V2)].concat()),
+            Err(Refused::Framing(ReadError::UnexpectedPacket { tag: 1, .. }))
+        ));
+    }
+
+    #[test]
+    fn a_packet_of_indeterminate_length_is_refused() {
+        let mut octets = pkesk(6);
+        octets[0] = 0x87;
+        octets.remove(1);
+        assert_eq!(
+            admit_layer(&octets),
+            Err(Refused::Framing(ReadError::IndeterminateLength {
+                offset: 0,
+                tag: 1
+            }))
+        );
+    }
+}

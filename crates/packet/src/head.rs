@@ -258,3 +258,115 @@ pub fn is_unaddressed(input: &[u8]) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMED: [u8; 14] = [0xc1, 12, 3, 9, 9, 9, 9, 9, 9, 9, 9, 1, 0, 0];
+    const UNKNOWN: [u8; 5] = [0xc1, 3, 5, 0, 0];
+    const SEIPD: [u8; 4] = [0xd2, 2, 1, 0];
+
+    fn read(parts: &[&[u8]]) -> Result<usize, ReadError> {
+        read_head(&parts.concat()).map(|head| head.recipients().count())
+    }
+
+    #[test]
+    fn pkesks_of_unknown_version_are_passed_over_unless_they_are_all() {
+        assert_eq!(read(&[&UNKNOWN, &NAMED, &UNKNOWN, &SEIPD]), Ok(1));
+        let error = ReadError::PkeskVersion {
+            offset: 0,
+            version: 5,
+        };
+        assert_eq!(read(&[&UNKNOWN, &UNKNOWN, &SEIPD]), Err(error));
+        let too_many = ReadError::TooManyPackets {
+            offset: 64 * 5,
+            tag: 1,
+            limit: FILLERS_MAX,
+        };
+        assert_eq!(read(&[&UNKNOWN.repeat(65), &NAMED, &SEIPD]), Err(too_many));
+    }
+
+    #[test]
+    fn only_encrypted_data_may_follow() {
+        assert_eq!(
+            read(&[&NAMED, &[0xcb, 1]]),
+            Err(ReadError::UnexpectedPacket {
+                offset: 14,
+                tag: 11
+            })
+        );
+        for tag in [9, 18, 20] {
+            assert_eq!(read(&[&NAMED, &[0xc0 | tag]]), Ok(1));
+        }
+        assert_eq!(
+            read(&[&SEIPD]),
+            Err(ReadError::NoRecipient { offset: 0, tag: 18 })
+        );
+        assert_eq!(
+            read(&[&NAMED, &[0x20]]),
+            Err(ReadError::NotOpenPgp {
+                offset: 14,
+                octet: 0x20
+            })
+        );
+        assert_eq!(read(&[]), Err(ReadError::Truncated { needed: 1 }));
+    }
+
+    #[test]
+    fn lengths_that_a_head_cannot_have_are_named() {
+        assert_eq!(
+            read(&[&[0xc1, 0xe9], &[3; 512]]),
+            Err(ReadError::PartialLength { offset: 0, tag: 1 })
+        );
+        assert_eq!(
+            read(&[&[0x87], &NAMED[2..]]),
+            Err(ReadError::IndeterminateLength { offset: 0, tag: 1 })
+        );
+        assert_eq!(
+            read(&[&[0xc1, 255, 0, 0, 0x20, 1]]),
+            Err(ReadError::BodyTooLong {
+                offset: 0,
+                tag: 1,
+                length: 8_193,
+                limit: 8_192
+            })
+        );
+        assert_eq!(
+            read(&[&NAMED, &[0xc3, 0xc3, 0x40]]),
+            Err(ReadError::BodyTooLong {
+                offset: 14,
+                tag: 3,
+                length: 1_024,
+                limit: 512
+            })
+        );
+        // Padding that fits by itself and not behind a PKESK.
+        assert_eq!(
+            read(&[&NAMED, &[0xd5, 255, 0, 0x40, 0, 0]]),
+            Err(ReadError::HeadTooLong {
+                end: HEAD_MAX + 20,
+                limit: HEAD_MAX
+            })
+        );
+    }
+
+    #[test]
+    fn unaddressed_messages() {
+        let password = [0xc3, 4, 4, 9, 0, 8];
+        let is = |parts: &[&[u8]]| is_unaddressed(&parts.concat());
+        assert!(is(&[&password, &SEIPD]));
+        assert!(is(&[&password, &[0xc9, 1, 0]]));
+        assert!(is(&[&[0xcb, 8, b'b', 0]]));
+        assert!(is(&[&[0xa3, 2, 0x42]])); // GnuPG's compressed
+        assert!(is(&[&[0xc4, 13, 3]]));
+        assert!(is(&[&[0xca, 3], b"PGP", &[0xcb, 8, b'u']]));
+        assert!(!is(&[&NAMED, &SEIPD]));
+        assert!(!is(&[&[0xc9, 1, 0]]));
+        assert!(!is(&[&[0xd2, 2, 7]]));
+        assert!(!is(&[&[0xcb, 8, b'?']]));
+        assert!(!is(&[&[0xcb, 8]]));
+        assert!(!is(&[&[0xc6, 3, 4, 0, 0]])); // a public key
+        assert!(!is(&[b"hello"]));
+    }
+}

@@ -192,3 +192,145 @@ fn is_behind(version: u8, ciphertext: usize, octets: &[u8]) -> bool {
     };
     wrapped.len() >= WRAPPED_MIN && wrapped.len() % 8 == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The packet with that version, algorithm and fields, admitted.
+    fn admit_fields(version: u8, algorithm: u8, fields: &[u8]) -> Result<Pkesk, Refused> {
+        let mut body = vec![version];
+        body.extend(if version == 3 { vec![1; 8] } else { vec![0] });
+        body.push(algorithm);
+        body.extend(fields);
+        let [_, _, high, low] = u32::try_from(body.len()).unwrap().to_be_bytes();
+        let packet = [&[0x85, high, low][..], &body].concat();
+        admit(&packet, &Header::read(&packet, 0, &mut ())?)
+    }
+
+    fn mpi(bits: u16, octets: usize) -> Vec<u8> {
+        [&bits.to_be_bytes()[..], &vec![0x5a; octets]].concat()
+    }
+
+    fn counted(length: usize) -> Vec<u8> {
+        [&[length as u8][..], &vec![7; length]].concat()
+    }
+
+    #[test]
+    fn fields_of_each_algorithm_fill_the_body() {
+        let point = |bits, octets| mpi(bits, octets);
+        let sound: Vec<(u8, u8, Vec<u8>)> = vec![
+            (3, RSA, mpi(2_048, 256)),
+            (3, RSA, mpi(2_041, 256)),
+            (6, RSA, mpi(8_192, 1_024)),
+            (3, ECDH, [point(263, 33), counted(48)].concat()),
+            (6, ECDH, [point(1_059, 133), counted(40)].concat()),
+            (3, X25519, [vec![0; 32], counted(33)].concat()),
+            (6, X25519, [vec![0; 32], counted(40)].concat()),
+            (3, X448, [vec![0; 56], counted(25)].concat()),
+            (6, X448, [vec![0; 56], counted(24)].concat()),
+            (6, ML_KEM_768_X25519, [vec![0; 1_120], counted(40)].concat()),
+        ];
+        for (version, algorithm, fields) in &sound {
+            let pkesk = admit_fields(*version, *algorithm, fields).unwrap();
+            assert_eq!((pkesk.version, pkesk.algorithm), (*version, *algorithm));
+            let longer = [&fields[..], &[0]].concat();
+            for wrong in [&fields[..fields.len() - 1], &longer, &[]] {
+                assert_eq!(
+                    admit_fields(*version, *algorithm, wrong),
+                    Err(Refused::PkeskFields {
+                        offset: 0,
+                        algorithm: *algorithm
+                    })
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn odd_fields_are_refused() {
+        let odd: Vec<(u8, u8, Vec<u8>)> = vec![
+            (3, RSA, mpi(0, 0)),
+            (3, RSA, mpi(8_200, 1_025)),
+            (3, ECDH, [mpi(1_072, 134), counted(40)].concat()),
+            (3, ECDH, [mpi(263, 33), counted(16)].concat()),
+            (3, ECDH, [mpi(263, 33), counted(41)].concat()),
+            // Version 3 tells the cipher, and it must be AES.
+            (3, X25519, [vec![0; 32], vec![41, 2], vec![7; 40]].concat()),
+            (3, X25519, [vec![0; 32], counted(40)].concat()),
+            (6, X25519, [vec![0; 32], counted(41)].concat()),
+            (6, X25519, [vec![0; 32], counted(16)].concat()),
+        ];
+        for (version, algorithm, fields) in odd {
+            assert_eq!(
+                admit_fields(version, algorithm, &fields),
+                Err(Refused::PkeskFields {
+                    offset: 0,
+                    algorithm
+                })
+            );
+        }
+    }
+
+    #[test]
+    fn other_algorithms_are_refused() {
+        for algorithm in (0..=255).filter(|value| !PUBLIC_KEY_ALGORITHMS.contains(value)) {
+            assert_eq!(
+                admit_fields(3, algorithm, &mpi(2_048, 256)),
+                Err(Refused::PublicKeyAlgorithm {
+                    offset: 0,
+                    algorithm
+                })
+            );
+        }
+    }
+
+    #[test]
+    fn a_long_or_odd_pkesk_is_named() {
+        let length = PKESK_BODY_MAX + 1;
+        assert_eq!(
+            admit_fields(3, RSA, &vec![0; length - 10]),
+            Err(Refused::Framing(ReadError::BodyTooLong {
+                offset: 0,
+                tag: 1,
+                length,
+                limit: PKESK_BODY_MAX
+            }))
+        );
+        let read = |body: &[u8]| {
+            let packet = [&[0xc1, body.len() as u8][..], body].concat();
+            let header = Header::read(&packet, 0, &mut ()).unwrap();
+            parse(&header, body).map(|fields| fields.name.recipient())
+        };
+        let offset = 0;
+        let short = |length| {
+            Err(ReadError::BodyTooShort {
+                offset,
+                tag: 1,
+                length,
+            })
+        };
+        assert_eq!(
+            read(&[2; 20]),
+            Err(ReadError::PkeskVersion { offset, version: 2 })
+        );
+        assert_eq!(read(&[]), short(0));
+        assert_eq!(read(&[3; 9]), short(9));
+        assert_eq!(read(&[6]), short(1));
+        assert_eq!(read(&[6, 0]), short(2));
+        assert_eq!(read(&[6, 0, 25]), Ok(Recipient::Wildcard));
+        assert_eq!(read(&[&[6, 21, 4][..], &[1; 20]].concat()), short(23));
+        assert_eq!(
+            read(&[&[6, 33, 5][..], &[1; 33]].concat()),
+            Err(ReadError::KeyVersion { offset, version: 5 })
+        );
+        assert_eq!(
+            read(&[&[6, 33, 4][..], &[1; 33]].concat()),
+            Err(ReadError::FingerprintLength {
+                offset,
+                version: 4,
+                length: 33
+            })
+        );
+    }
+}

@@ -254,3 +254,115 @@ impl<'a> LiteralFields<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LITERAL: &[u8] = b"\xcb\x0db\x02fn\x01\x02\x03\x04hello";
+    const PADDING: &[u8] = &[0xd5, 2, 0, 0];
+    const ONE_PASS: &[u8] = &[0xc4, 2, 3, 0];
+    const SIGNATURE: &[u8] = &[0xc2, 2, 4, 0];
+
+    #[test]
+    fn a_literal_and_its_fields() {
+        for rest in [&[][..], PADDING] {
+            let plaintext = [LITERAL, rest].concat();
+            let literal = read_literal(&plaintext).unwrap();
+            assert_eq!((literal.data, literal.range), (&b"hello"[..], 10..15));
+            assert_eq!((literal.format, literal.file_name), (b'b', &b"fn"[..]));
+            assert_eq!(literal.date, 0x0102_0304);
+            let message = read_plain_message(&plaintext).unwrap();
+            assert_eq!((message.format(), message.file_name()), (b'b', &b"fn"[..]));
+            assert_eq!((message.date(), message.len()), (0x0102_0304, 5));
+        }
+    }
+
+    #[test]
+    fn nothing_else_may_follow_or_precede() {
+        let of = |parts: &[&[u8]]| read_literal(&parts.concat()).unwrap_err();
+        let unexpected =
+            |offset, tag| Refused::Framing(ReadError::UnexpectedPacket { offset, tag });
+        assert_eq!(of(&[LITERAL, LITERAL]), unexpected(15, 11));
+        assert_eq!(of(&[LITERAL, SIGNATURE]), unexpected(15, 2));
+        assert_eq!(of(&[PADDING, LITERAL]), unexpected(0, 21));
+        assert_eq!(of(&[ONE_PASS, LITERAL, SIGNATURE]), unexpected(0, 4));
+        assert_eq!(
+            of(&[LITERAL, PADDING, &[0]]),
+            Refused::TrailingOctets {
+                offset: 19,
+                count: 1
+            }
+        );
+        assert!(of(&[]).is_truncated() && of(&[&LITERAL[..9]]).is_truncated());
+        assert_eq!(
+            of(&[&[0xaf], &LITERAL[2..]]),
+            Refused::Framing(ReadError::IndeterminateLength { offset: 0, tag: 11 })
+        );
+    }
+
+    #[test]
+    fn a_literal_without_room_for_its_fields_is_refused() {
+        for body in [
+            &b""[..],
+            b"b",
+            b"b\x01",
+            b"b\x00\x00\x00\x00",
+            b"b\x09n\x00\x00\x00\x00",
+        ] {
+            let plaintext = [&[0xcb, body.len() as u8][..], body].concat();
+            let error = ReadError::BodyTooShort {
+                offset: 0,
+                tag: 11,
+                length: body.len(),
+            };
+            assert_eq!(
+                read_literal(&plaintext).unwrap_err(),
+                Refused::Framing(error)
+            );
+            assert_eq!(
+                read_plain_message(&plaintext).unwrap_err(),
+                Refused::Framing(error)
+            );
+        }
+    }
+
+    #[test]
+    fn signatures_come_in_pairs_and_do_not_nest() {
+        let of = |parts: &[&[u8]]| {
+            read_plain_message(&parts.concat()).map(|message| message.signature_count())
+        };
+        assert_eq!(of(&[LITERAL]), Ok(0));
+        assert_eq!(of(&[ONE_PASS, LITERAL, SIGNATURE, PADDING]), Ok(1));
+        assert_eq!(
+            of(&[&ONE_PASS.repeat(8), LITERAL, &SIGNATURE.repeat(8)]),
+            Ok(8)
+        );
+        assert_eq!(
+            of(&[ONE_PASS, LITERAL]),
+            Err(Refused::SignatureCount {
+                announced: 1,
+                found: 0
+            })
+        );
+        assert_eq!(
+            of(&[LITERAL, SIGNATURE]),
+            Err(Refused::SignatureCount {
+                announced: 0,
+                found: 1
+            })
+        );
+        // The old form, a signature in front.
+        assert!(of(&[SIGNATURE, LITERAL]).is_err());
+        assert!(of(&[ONE_PASS, PADDING, LITERAL, SIGNATURE]).is_err());
+        assert_eq!(
+            of(&[&[0xc4, 0xc0, 0x41], &[0; 257], LITERAL]),
+            Err(Refused::Framing(ReadError::BodyTooLong {
+                offset: 0,
+                tag: 4,
+                length: 257,
+                limit: ONE_PASS_BODY_MAX
+            }))
+        );
+    }
+}

@@ -86,3 +86,27 @@ impl fmt::Debug for SealedPacket {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_octets() {
+        let mut octets = vec![0xc1, 76, 6, 0, 25];
+        octets.extend([0x5a; 32]);
+        octets.push(40);
+        octets.extend([0x5a; 40]);
+        octets.extend([0xd2, 255]);
+        octets.extend((16_000u32 - 78 - 6).to_be_bytes());
+        octets.extend([2, 9, 3, 10]);
+        octets.resize(16_000, 0x5a);
+        let packet = SealedPacket::admit(octets.clone().into(), &Sizes::default()).unwrap();
+        assert_eq!(
+            format!("{packet:?}"),
+            "SealedPacket { recipient: Wildcard, size: 16000, .. }"
+        );
+        assert_eq!(packet.layout().seipd(), 78..16_000);
+        assert_eq!(packet.into_bytes(), octets);
+    }
+}
