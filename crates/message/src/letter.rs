@@ -13,7 +13,10 @@ use crate::{
     error::MessageError,
     frame::{split_head, take_body},
     json,
-    limits::{LETTER_HEAD_BYTES_MAX, PARTS_MAX, PROTOCOL_VERSION},
+    limits::{
+        CONTENT_TYPE_BYTES_MAX, FILE_NAME_BYTES_MAX, LETTER_HEAD_BYTES_MAX, PARTS_MAX,
+        PROTOCOL_VERSION,
+    },
     signed::{Proof, Purpose, Signer},
     text,
 };
@@ -117,12 +120,16 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 
 impl Letter {
     /// Signs the letter and writes the bytes before the body; the body and zero fill follow.
+    ///
+    /// # Errors
+    /// If a reader would refuse it: part, name, content type, length of the head.
     pub fn sign(
         &self,
         signer: Signer<'_>,
         now: u64,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<Bytes, MessageError> {
+        check_claims(&self.claims, self.body.len())?;
         let claims = json::write("letter", &self.claims, LETTER_HEAD_BYTES_MAX)?;
         let proof = Proof::sign(
             signer,
@@ -182,7 +189,7 @@ impl Letter {
         if sha256(&body) != claims.body_digest {
             return Err(MessageError::WrongDigest("letter's body"));
         }
-        check_part(&claims.part, body.len())?;
+        check_claims(&claims, body.len())?;
         Ok(Self {
             claims,
             card: head.card,
@@ -191,11 +198,32 @@ impl Letter {
     }
 }
 
-fn check_part(part: &Part, body_bytes: usize) -> Result<(), MessageError> {
+fn check_claims(claims: &Claims, body_bytes: usize) -> Result<(), MessageError> {
+    let part = &claims.part;
     let end = part.offset.checked_add(body_bytes as u64);
     let inside = end.is_some_and(|end| end <= part.total_bytes);
     if part.count == 0 || part.count > PARTS_MAX || part.index >= part.count || !inside {
         return Err(MessageError::Rule("part lies outside the whole"));
     }
+    if !claims.name.as_deref().is_none_or(is_file_name) {
+        return Err(MessageError::Rule(
+            "name is not a plain file name of 1 to 255 bytes",
+        ));
+    }
+    let media = claims.content_type.as_bytes();
+    let printable = media.iter().all(|byte| matches!(byte, b' '..=b'~'));
+    if media.is_empty() || media.len() > CONTENT_TYPE_BYTES_MAX || !printable {
+        return Err(MessageError::Rule(
+            "content type is not 1 to 127 printable characters",
+        ));
+    }
     Ok(())
+}
+
+/// Whether a name is safe to make a file of: a stranger chose it.
+fn is_file_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..")
+        && name.len() <= FILE_NAME_BYTES_MAX
+        && !name.contains(['/', '\\'])
+        && !name.chars().any(char::is_control)
 }

@@ -26,6 +26,10 @@ pub const ANSWER_SIZES: [usize; 3] = [4_096, 16_000, 64_000];
 pub const WITHDRAW_DELAY_SECS: std::ops::RangeInclusive<u64> = 900..=2_592_000;
 /// Most parts that a letter may be cut into.
 pub const PARTS_MAX: u32 = 1_000_000;
+/// Longest file name of a letter, bytes.
+pub const FILE_NAME_BYTES_MAX: usize = 255;
+/// Longest media type of a letter, bytes.
+pub const CONTENT_TYPE_BYTES_MAX: usize = 127;
 /// Longest certificate inside a card or record, bytes.
 pub const CERTIFICATE_BYTES_MAX: usize = 3_000;
 /// Most URLs in a node record.

@@ -1,0 +1,13 @@
+//! Every encoder and decoder, from outside: round trips, what is refused, and the vectors.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod answer;
+mod authorization;
+mod command;
+mod documents;
+mod frame;
+mod letter;
+mod strict;
+mod vectors;
+mod world;
