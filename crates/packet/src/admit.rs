@@ -21,6 +21,8 @@ const AEAD_TAG: usize = 16;
 const SEIPD_V1_MIN: usize = 1 + 10 + 22;
 /// Head, one chunk of one octet with its tag, the final tag.
 const SEIPD_V2_MIN: usize = SEIPD_V2_HEAD + 1 + 2 * AEAD_TAG;
+/// The parameters lie in the first part, however a body is cut.
+const _: () = assert!(SEIPD_V2_HEAD < crate::PARTIAL_MIN);
 
 /// Admits one layer: exactly one PKESK and one SEIPD of fixed lengths that fill the input.
 ///
@@ -258,8 +260,6 @@ mod tests {
         assert_eq!(of(&V2[..20]), short(2, 20));
         assert_eq!(of(&V2[..SEIPD_V2_MIN - 1]), short(2, SEIPD_V2_MIN - 1));
         assert_eq!(of(&[3; 80]), Refused::SeipdVersion { version: 3 });
-        // A salt longer than the first part cannot be, for parts have at least 512 octets.
-        assert!(crate::PARTIAL_MIN > SEIPD_V2_HEAD);
     }
 
     #[test]
