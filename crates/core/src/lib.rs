@@ -81,3 +81,8 @@ pub use layer_minus_seal as seal;
 #[cfg(feature = "sqlite")]
 pub use layer_minus_store_sqlite as store_sqlite;
 pub use layer_minus_wallet as wallet;
+
+/// The snippets of the README are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
