@@ -53,6 +53,9 @@ pub struct Acceptance {
 
 impl Acceptance {
     /// Signs an acceptance.
+    ///
+    /// # Errors
+    /// [`MessageError::Wallet`] if the signer fails, which a local key does not.
     pub fn sign(
         node: &Wallet,
         network: &str,
@@ -73,6 +76,9 @@ impl Acceptance {
     }
 
     /// Checks that `node` signed it, and returns what it says.
+    ///
+    /// # Errors
+    /// [`MessageError::WrongSigner`], [`MessageError::Wallet`], [`MessageError::Malformed`].
     pub fn verify(
         &self,
         network: &str,
@@ -248,7 +254,11 @@ pub enum Content {
 }
 
 impl Content {
-    /// The bytes that are sealed.
+    /// The bytes that are sealed: type 0 and JSON, or type 1, generation, sequence number, time
+    /// (`u64` each, big-endian) and the packet.
+    ///
+    /// # Errors
+    /// [`MessageError::TooLarge`] if the JSON is over [`ANSWER_BYTES_MAX`].
     pub fn to_bytes(&self) -> Result<Bytes, MessageError> {
         match self {
             Self::Answer(answer) => {
@@ -271,6 +281,10 @@ impl Content {
     }
 
     /// Reads what was sealed.
+    ///
+    /// # Errors
+    /// [`MessageError::Short`], [`MessageError::TooLarge`], [`MessageError::Malformed`], or
+    /// [`MessageError::Rule`] for an unknown type.
     pub fn read(bytes: &Bytes) -> Result<Self, MessageError> {
         match bytes.first() {
             Some(&TYPE_JSON) => {

@@ -94,7 +94,10 @@ pub fn commitment(client: Address, opening: &[u8; 32], expires_at: u64) -> B256 
 }
 
 impl Authorization {
-    /// Signs a limit for `client` in favour of `receiver`.
+    /// Signs a limit for `client` in favour of `receiver`, on a channel of its own.
+    ///
+    /// # Errors
+    /// [`MessageError::Wallet`] if the signer fails, which a local key does not.
     #[allow(clippy::too_many_arguments)] // each is a term of the paper
     pub fn sign(
         cash: &Wallet,
@@ -122,6 +125,9 @@ impl Authorization {
     }
 
     /// Signs a new limit on the same channel.
+    ///
+    /// # Errors
+    /// [`MessageError::Rule`] if the withdraw delay is none that the contract takes.
     pub fn resign(
         &mut self,
         cash: &Wallet,
@@ -134,6 +140,9 @@ impl Authorization {
     }
 
     /// The channel's id: the typed-data hash of its configuration.
+    ///
+    /// # Errors
+    /// [`MessageError::Rule`] if the withdraw delay is none that the contract takes.
     pub fn channel_id(&self, client: Address) -> Result<B256, MessageError> {
         let config = typed::ChannelConfig {
             payer: self.payer,
@@ -157,6 +166,10 @@ impl Authorization {
     }
 
     /// Checks that the payer signed it for this client and this receiver, and that it is in time.
+    ///
+    /// # Errors
+    /// [`MessageError::Rule`] (receiver, withdraw delay), [`MessageError::OutsideValidity`],
+    /// [`MessageError::WrongSigner`], [`MessageError::Wallet`].
     pub fn verify(&self, client: Address, receiver: Address, now: u64) -> Result<(), MessageError> {
         if self.receiver != receiver {
             return Err(MessageError::Rule("authorization is for another receiver"));

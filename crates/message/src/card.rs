@@ -68,6 +68,9 @@ fn claim(body: &CardBody, document: &str) -> typed::Card {
 
 impl Card {
     /// Signs a card with the wallet that it names.
+    ///
+    /// # Errors
+    /// As [`Card::read`] at the first second of its validity.
     pub fn sign(wallet: &Wallet, body: CardBody) -> Result<Self, MessageError> {
         let document = json::write("card", &body, DOCUMENT_BYTES_MAX)?;
         let signature = eip712::sign(
@@ -88,6 +91,11 @@ impl Card {
     }
 
     /// Checks a card: signature, network, time, certificate and that its User ID is the address.
+    ///
+    /// # Errors
+    /// [`MessageError::TooLarge`], [`MessageError::Malformed`], [`MessageError::WrongNetwork`],
+    /// [`MessageError::OutsideValidity`], [`MessageError::WrongSigner`],
+    /// [`MessageError::Certificate`], [`MessageError::Rule`].
     pub fn read(signed: SignedDocument, network: &str, now: u64) -> Result<Self, MessageError> {
         let body: CardBody = json::read("card", signed.document.as_bytes(), DOCUMENT_BYTES_MAX)?;
         check_network(&body.network, network)?;

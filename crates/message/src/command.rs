@@ -224,6 +224,9 @@ pub struct CommandSigner {
 
 impl CommandEnvelope {
     /// An unsigned command.
+    ///
+    /// # Errors
+    /// [`MessageError::TooLarge`] above [`COMMAND_BYTES_MAX`].
     pub fn unsigned(command: &Command) -> Result<Self, MessageError> {
         let payload = json::write("command", command, COMMAND_BYTES_MAX)?;
         Ok(Self {
@@ -233,6 +236,9 @@ impl CommandEnvelope {
     }
 
     /// Signs a command for the node `audience`.
+    ///
+    /// # Errors
+    /// [`MessageError::TooLarge`] above [`COMMAND_BYTES_MAX`].
     pub fn sign(
         signer: Signer<'_>,
         network: &str,
@@ -257,11 +263,19 @@ impl CommandEnvelope {
     }
 
     /// The bytes that become a frame's body.
+    ///
+    /// # Errors
+    /// [`MessageError::TooLarge`] above [`COMMAND_BYTES_MAX`].
     pub fn to_bytes(&self) -> Result<Vec<u8>, MessageError> {
         json::write("command", self, COMMAND_BYTES_MAX).map(String::into_bytes)
     }
 
-    /// Reads and checks a command that was sealed to `audience`. The reason is for the sender.
+    /// Reads and checks a command that was sealed to `audience`. Whether its nonce was seen before
+    /// is the caller's to know.
+    ///
+    /// # Errors
+    /// The [`Reason`] to tell the sender: malformed, stale, for somebody else, not signed by whom
+    /// it names, or by a device that may not.
     pub fn read(
         body: &[u8],
         network: &str,

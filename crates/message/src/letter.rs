@@ -157,6 +157,9 @@ impl Letter {
     ///
     /// The signature may be older than any window: letters wait in mailboxes. Replays are told by
     /// `id` and part. A delegation must have been valid when the letter was signed.
+    ///
+    /// # Errors
+    /// [`MessageError`] of nearly every kind; nothing of a letter that is refused is to be shown.
     pub fn read(literal: &Bytes, network: &str, recipient: Address) -> Result<Self, MessageError> {
         let (json, rest) = split_head(literal, "letter head", LETTER_HEAD_BYTES_MAX)?;
         let head: Head = json::read("letter head", &json, LETTER_HEAD_BYTES_MAX)?;

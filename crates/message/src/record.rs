@@ -112,6 +112,9 @@ fn claim(body: &RecordBody, document: &str) -> typed::NodeRecord {
 
 impl NodeRecord {
     /// Signs a record with the wallet that it names.
+    ///
+    /// # Errors
+    /// As [`NodeRecord::read`] at the first second of its validity.
     pub fn sign(wallet: &Wallet, body: RecordBody) -> Result<Self, MessageError> {
         let document = json::write("node record", &body, DOCUMENT_BYTES_MAX)?;
         let signature = eip712::sign(
@@ -130,7 +133,12 @@ impl NodeRecord {
         )
     }
 
-    /// Checks a record: signature, network, time, URLs, sizes, certificate.
+    /// Checks a record: signature, network, time, URLs, sizes, certificates.
+    ///
+    /// # Errors
+    /// [`MessageError::TooLarge`], [`MessageError::Malformed`], [`MessageError::WrongNetwork`],
+    /// [`MessageError::OutsideValidity`], [`MessageError::WrongSigner`],
+    /// [`MessageError::Certificate`], [`MessageError::Rule`].
     pub fn read(signed: SignedDocument, network: &str, now: u64) -> Result<Self, MessageError> {
         let document = signed.document.as_bytes();
         let body: RecordBody = json::read("node record", document, DOCUMENT_BYTES_MAX)?;

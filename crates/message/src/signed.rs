@@ -95,6 +95,9 @@ fn statement(proof: &Proof, purpose: Purpose, content: &[u8]) -> typed::Statemen
 
 impl Proof {
     /// Signs `content` for `audience`.
+    ///
+    /// # Errors
+    /// [`MessageError::Wallet`] if the signer fails, which a local key does not.
     pub fn sign(
         signer: Signer<'_>,
         network: &str,
@@ -123,7 +126,11 @@ impl Proof {
         Ok(proof)
     }
 
-    /// Checks signature and delegation; the time is the caller's to judge.
+    /// Checks audience, signature and delegation; the time is the caller's to judge, with
+    /// [`Proof::is_timely`]. `now` is when the delegation has to be valid.
+    ///
+    /// # Errors
+    /// [`MessageError::WrongAudience`], [`MessageError::WrongSigner`], [`MessageError::Wallet`].
     pub fn verify(
         &self,
         network: &str,

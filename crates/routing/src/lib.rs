@@ -15,6 +15,20 @@
 //! * A key that routes to one node (or is my own) is not given to a second that did not prove it.
 //! * Each peer has a share of the table; what was configured is never pushed out.
 //! * A superseded key keeps routing until the record that named it expires.
+//!
+//! ```
+//! use layer_minus_routing::{Refusal, Table, TableLimits, Verdict, decide};
+//! # use layer_minus_packet::{KeyId, Recipient};
+//! let now = 1_800_000_000;
+//! let mut table = Table::new(TableLimits::default(), "devnet");
+//! let recipient = Recipient::KeyId(KeyId::from_bytes([7; 8]));
+//! assert!(matches!(decide(&recipient, &table, now), Verdict::Ask));
+//! table.note_unknown(recipient, now); // nobody had it
+//! assert!(matches!(
+//!     decide(&recipient, &table, now + 1),
+//!     Verdict::Refuse(Refusal::RecentlyUnknown)
+//! ));
+//! ```
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
