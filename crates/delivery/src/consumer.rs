@@ -28,6 +28,9 @@ pub struct Consumer {
 
 impl Consumer {
     /// A consumer that starts with the oldest packet still there.
+    ///
+    /// Packets newer than that one which all others took before it came, and which were deleted
+    /// from between, are a gap to it like any other.
     #[must_use]
     pub const fn new(id: ConsumerId, mode: Mode, mailbox: &Mailbox, now: u64) -> Self {
         let cursor = mailbox.first_seq.saturating_sub(1);
@@ -349,6 +352,18 @@ mod tests {
                 Gap {
                     from: 1,
                     through: 15_000,
+                },
+                &mailbox,
+            )
+            .unwrap();
+        assert_eq!((share.cursor, share.ahead()), (15_001, &[][..]));
+
+        // A gap told long ago, acknowledged late: the cursor never goes back.
+        share
+            .acknowledge_gap(
+                Gap {
+                    from: 3,
+                    through: 7,
                 },
                 &mailbox,
             )

@@ -3,7 +3,7 @@
 
 use layer_minus_ledger::{
     AccountId, Amount, Books, DebitLimit, MemoryBooks, Op, Outcome, Refusal, TransferId,
-    TransferState,
+    TransferState, plan,
 };
 
 const PAYER: AccountId = AccountId::new([1; 16]);
@@ -102,6 +102,11 @@ fn accounts() {
     assert_eq!(
         books.run(&[open(PAYER, DebitLimit::UpTo(100))], 1).unwrap(),
         [Outcome::Exists]
+    );
+    let again = plan(&books, &[open(PAYER, DebitLimit::UpTo(100))], 1);
+    assert!(
+        again.unwrap().is_empty(),
+        "what is only read is not written"
     );
     let missing = Refusal::AccountNotFound { account: unknown };
     let set = |account, limit| Op::SetLimit {
