@@ -11,6 +11,16 @@ use rustls::{
 
 use crate::{HttpError, limits::TlsFiles};
 
+impl TlsFiles {
+    /// Whether a node could be served with these files.
+    ///
+    /// # Errors
+    /// [`HttpError::TlsFile`] and [`HttpError::Tls`] say what is wrong with them.
+    pub fn check(&self) -> Result<(), HttpError> {
+        server(self).map(|_| ())
+    }
+}
+
 /// Protocols that a server offers by ALPN, preferred first.
 const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
 

@@ -103,6 +103,23 @@ impl SqliteStore {
         })
     }
 
+    /// Lets every read of this handle, which is for reading only, see what is committed now, for as
+    /// long as the handle lives: sums over several tables then agree while another process writes.
+    /// A read that fails ends it.
+    ///
+    /// # Errors
+    /// [`StoreError::Misuse`] for a handle that writes: it has transactions.
+    pub fn pin(&self) -> Result<(), StoreError> {
+        if self.writable || self.in_transaction() {
+            return Err(StoreError::Misuse(
+                "only a handle for reading is pinned, once",
+            ));
+        }
+        self.run("BEGIN", [])?;
+        // A deferred transaction sees what is committed at its first read.
+        self.settle(schema::version(&self.connection, &self.path).map(|_| ()))
+    }
+
     /// Where the database file is, as an absolute path.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -1,0 +1,92 @@
+//! From arguments to an exit code.
+
+use std::process::ExitCode;
+
+use crate::{
+    cli::{self, DirectoryCommand, Globals, Job, LedgerCommand, NodeCommand, OperatorCommand},
+    commands,
+    config::Config,
+    error::DaemonError,
+    out::Out,
+    run,
+};
+
+/// Which node a process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Composition {
+    /// A node without clients.
+    Relay,
+    /// A node with clients.
+    Recipient,
+}
+
+impl Composition {
+    /// The name of the program.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Relay => "relay",
+            Self::Recipient => "recipient",
+        }
+    }
+}
+
+/// Reads the arguments of the process and does what they say.
+#[must_use]
+pub fn main(composition: Composition) -> ExitCode {
+    let (globals, job) = cli::parse(composition);
+    let out = Out::new(globals.json);
+    match dispatch(composition, &globals, job, out) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            out.error(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn dispatch(
+    composition: Composition,
+    globals: &Globals,
+    job: Job,
+    out: Out,
+) -> Result<(), DaemonError> {
+    let path = globals.config()?;
+    let password = globals.password_file.as_deref();
+    match job {
+        // What looks at a broken configuration, or makes one, does not need a good one.
+        Job::Node(NodeCommand::Init(init)) => {
+            return commands::init::run(composition, path, &init, password, out);
+        }
+        Job::Node(NodeCommand::Check) => {
+            return commands::check::run(composition, path, password, out);
+        }
+        _ => {}
+    }
+    let config = Config::load(path, composition)?;
+    match job {
+        Job::Node(NodeCommand::Init(_) | NodeCommand::Check) => Ok(()),
+        Job::Node(NodeCommand::Run) => run::run(composition, &config, password, out),
+        Job::Node(NodeCommand::Record) => {
+            commands::record::run(composition, &config, password, out)
+        }
+        Job::Node(NodeCommand::Directory(DirectoryCommand::List)) => {
+            commands::directory::list(&config, out)
+        }
+        Job::Node(NodeCommand::Directory(DirectoryCommand::Import { file })) => {
+            commands::directory::import(&config, &file, out)
+        }
+        Job::Node(NodeCommand::Status) => commands::operator::status(&config, out),
+        Job::Node(NodeCommand::Backup { file }) => commands::operator::backup(&config, &file, out),
+        Job::Operator(OperatorCommand::Grant { address, amount }) => {
+            commands::operator::grant(&config, address, amount, out)
+        }
+        Job::Operator(OperatorCommand::Invite { amount, count }) => {
+            commands::operator::invite(&config, amount, count, out)
+        }
+        Job::Operator(OperatorCommand::Clients) => commands::operator::clients(&config, out),
+        Job::Operator(OperatorCommand::Ledger(LedgerCommand::Verify)) => {
+            commands::operator::verify(&config, out)
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The arguments of `relay` and `recipient`.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
+
+use clap::{Args, Parser, Subcommand};
+use layer_minus_wallet::Address;
+
+use crate::{amount, app::Composition, error::DaemonError};
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failed, 2 wrong arguments, configuration or password.
+
+Without a command it runs the node. Password of the keystores: --password-file, else the service
+credential `password`, else $LAYER_MINUS_PASSWORD. Log lines go to the error stream: for people on
+a terminal, else one JSON object per line; $RUST_LOG says which.";
+
+#[derive(Debug, Parser)]
+#[command(name = "relay", version, about = "A Layer Minus node without clients.")]
+#[command(after_help = EXIT_CODES, propagate_version = true)]
+struct RelayCli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Option<NodeCommand>,
+}
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "recipient",
+    version,
+    about = "A Layer Minus node with clients."
+)]
+#[command(after_help = EXIT_CODES, propagate_version = true)]
+struct RecipientCli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Option<RecipientCommand>,
+}
+
+/// What goes with every command.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Globals {
+    /// The configuration file
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print one JSON object per line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// File with the password of the keystores
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+impl Globals {
+    pub(crate) fn config(&self) -> Result<&PathBuf, DaemonError> {
+        self.config
+            .as_ref()
+            .ok_or_else(|| DaemonError::Usage("--config FILE is needed".to_owned()))
+    }
+}
+
+/// What both programs do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum NodeCommand {
+    /// Run the node; the same as no command
+    Run,
+    /// Write a commented configuration, wallets and certificate; nothing is overwritten
+    Init(Init),
+    /// Look at configuration, keys, TLS files and store, and say what is wrong
+    Check,
+    /// Print the signed node record to hand out
+    Record,
+    /// Other nodes
+    #[command(subcommand)]
+    Directory(DirectoryCommand),
+    /// Print totals; works while the node runs
+    Status,
+    /// Copy the store into a new file; works while the node runs
+    Backup {
+        /// The new file
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum RecipientCommand {
+    #[command(flatten)]
+    Node(NodeCommand),
+    #[command(flatten)]
+    Operator(OperatorCommand),
+}
+
+/// What only a recipient does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum OperatorCommand {
+    /// Grant a client credit on top of what it has
+    Grant {
+        /// The client's wallet address
+        #[arg(value_parser = layer_minus_wallet::parse_address)]
+        address: Address,
+        /// Like $1.00, 1.00usd or 1000000p$ (picodollars)
+        #[arg(value_parser = amount::parse)]
+        amount: u64,
+    },
+    /// Make one-time codes that bring whoever registers with them a grant
+    Invite {
+        /// Grant of each code, like $1.00, 1.00usd or 1000000p$ (picodollars)
+        #[arg(long, value_parser = amount::parse)]
+        amount: u64,
+        /// How many codes
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        count: u32,
+    },
+    /// List the clients and what they owe, one line each
+    Clients,
+    /// The books
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Check every account and transfer
+    Verify,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DirectoryCommand {
+    /// List what the node starts with, one line per entry
+    List,
+    /// Check a directory file entry by entry and keep what is accepted
+    Import {
+        /// Signed node records, or a list of bare keys in CoNET's shape
+        file: PathBuf,
+    },
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Init {
+    /// Where packets come in
+    #[arg(long, default_value = "127.0.0.1:8443", value_name = "ADDRESS:PORT")]
+    pub(crate) listen: SocketAddr,
+    /// The path that packets are posted to
+    #[arg(long, default_value = "/post")]
+    pub(crate) path: String,
+    /// URL under which others reach it, path included; may be given again [default: from --listen]
+    #[arg(long = "url", value_name = "URL")]
+    pub(crate) urls: Vec<String>,
+    /// Where /healthz is answered
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) admin: Option<SocketAddr>,
+    /// Local address that outgoing connections come from
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) source: Option<IpAddr>,
+    /// Folder of keys and store, relative to the configuration file
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
+    /// The network's id
+    #[arg(long, default_value = "layer-minus", value_name = "ID")]
+    pub(crate) network: String,
+    /// Wallet that is paid [default: a new one]
+    #[arg(long, value_name = "ADDRESS", value_parser = layer_minus_wallet::parse_address)]
+    pub(crate) cash: Option<Address>,
+    /// Keystores that cost an attacker little: for tests and local networks
+    #[arg(long, hide = true)]
+    pub(crate) light_kdf: bool,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) enum Job {
+    Node(NodeCommand),
+    Operator(OperatorCommand),
+}
+
+/// Reads the arguments; exits with help, version or a usage error by itself.
+pub(crate) fn parse(composition: Composition) -> (Globals, Job) {
+    match composition {
+        Composition::Relay => {
+            let cli = RelayCli::parse();
+            (
+                cli.globals,
+                Job::Node(cli.command.unwrap_or(NodeCommand::Run)),
+            )
+        }
+        Composition::Recipient => {
+            let cli = RecipientCli::parse();
+            let job = match cli.command {
+                Some(RecipientCommand::Operator(command)) => Job::Operator(command),
+                Some(RecipientCommand::Node(command)) => Job::Node(command),
+                None => Job::Node(NodeCommand::Run),
+            };
+            (cli.globals, job)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn arguments_are_consistent() {
+        RelayCli::command().debug_assert();
+        RecipientCli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_relay_has_no_clients_commands() {
+        assert!(RelayCli::try_parse_from(["relay", "invite", "--amount", "$1"]).is_err());
+        assert!(RecipientCli::try_parse_from(["recipient", "invite", "--amount", "$1"]).is_ok());
+        let cli = RelayCli::try_parse_from(["relay", "--config", "a.toml", "--json"]).unwrap();
+        assert!(cli.command.is_none() && cli.globals.json);
+    }
+}

@@ -1,0 +1,167 @@
+//! `directory list` and `directory import`: one line per entry.
+
+use std::path::Path;
+
+use layer_minus_http::clock;
+use layer_minus_routing::{
+    Table,
+    directory::{DIRECTORY_BYTES_MAX, Entry, Line, import as read_lines},
+};
+use serde::Serialize;
+
+use crate::{config::Config, directory, error::DaemonError, files, out::Out, record};
+
+#[derive(Default, Serialize)]
+struct Row<'a> {
+    name: &'a str,
+    accepted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    urls: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a Path>,
+}
+
+impl<'a> Row<'a> {
+    fn new(line: &'a Line, file: Option<&'a Path>) -> Self {
+        let name = line.name.as_str();
+        match &line.result {
+            Ok(Entry::Record(record)) => Self {
+                name,
+                accepted: true,
+                kind: Some("record"),
+                key: Some(record.certificate.encryption_key().to_string()),
+                urls: Some(&record.body.urls),
+                file,
+                ..Self::default()
+            },
+            Ok(Entry::Unaddressed(certificate)) => Self {
+                name,
+                accepted: true,
+                kind: Some("unaddressed"),
+                key: Some(certificate.encryption_key().to_string()),
+                file,
+                ..Self::default()
+            },
+            Err(reason) => Self {
+                name,
+                reason: Some(reason),
+                file,
+                ..Self::default()
+            },
+        }
+    }
+
+    fn human(&self) -> String {
+        match (self.urls, self.reason) {
+            (_, Some(reason)) => format!("refused   {}: {reason}", self.name),
+            (Some(urls), None) => format!("accepted  {} {}", self.name, urls.join(" ")),
+            (None, None) => format!("accepted  {} (no address)", self.name),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Sum {
+    accepted: usize,
+    refused: usize,
+}
+
+fn finish(out: Out, accepted: usize, refused: usize) -> Result<(), DaemonError> {
+    out.line(
+        || format!("{accepted} accepted, {refused} refused"),
+        &Sum { accepted, refused },
+    )
+}
+
+/// Lists what a node starts with, as it does: the files in order, into the table.
+pub(crate) fn list(config: &Config, out: Out) -> Result<(), DaemonError> {
+    let now = clock::now();
+    let mut table = Table::new(config.directory.limits(), config.network());
+    if let Some(own) = record::kept(config, now) {
+        table.set_own(vec![own.certificate.encryption_key()], own);
+    }
+    let listed = directory::fill(&mut table, config, now);
+    let mut accepted = 0;
+    for entry in &listed {
+        let row = Row::new(&entry.line, Some(&entry.file));
+        accepted += usize::from(row.accepted);
+        out.line(
+            || format!("{}  [{}]", row.human(), entry.file.display()),
+            &row,
+        )?;
+    }
+    finish(out, accepted, listed.len() - accepted)
+}
+
+/// Checks a file and keeps what is accepted. A running node reads it at SIGHUP or its next start.
+pub(crate) fn import(config: &Config, file: &Path, out: Out) -> Result<(), DaemonError> {
+    let now = clock::now();
+    let text = files::read_text(file, DIRECTORY_BYTES_MAX as u64)?;
+    let text = as_directory(text);
+    let lines = read_lines(&text, config.network(), now);
+    let mut accepted = 0;
+    for line in &lines {
+        let row = Row::new(line, None);
+        accepted += usize::from(row.accepted);
+        out.line(|| row.human(), &row)?;
+    }
+    directory::keep(config, &text, &lines, now)?;
+    finish(out, accepted, lines.len() - accepted)?;
+    if accepted == 0 {
+        return Err(DaemonError::Failed(format!(
+            "{}: nothing was accepted",
+            file.display()
+        )));
+    }
+    Ok(())
+}
+
+/// One or more lines as `record --json` prints them are a directory too: what nodes hand out can be
+/// put into a file with `cat`.
+fn as_directory(text: String) -> String {
+    let is_record =
+        |line: &str| serde_json::from_str::<layer_minus_message::SignedDocument>(line).is_ok();
+    let mut lines = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .peekable();
+    if lines.peek().is_none_or(|line| !is_record(line)) {
+        return text;
+    }
+    let records: Vec<&str> = lines.collect();
+    format!(
+        "{{\"layer_minus_directory\":1,\"records\":[{}]}}",
+        records.join(",")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use layer_minus_routing::directory::read_directory;
+
+    use super::*;
+
+    #[test]
+    fn other_files_are_left_as_they_are() {
+        for text in [
+            "",
+            "[]",
+            "{\"layer_minus_directory\": 1, \"records\": []}",
+            "{}",
+            "x\ny",
+        ] {
+            assert_eq!(as_directory(text.to_owned()), text);
+        }
+        assert!(
+            read_directory("{}", "n", 0)
+                .iter()
+                .all(|line| line.result.is_err())
+        );
+    }
+}

@@ -1,0 +1,7 @@
+//! The commands other than running the node.
+
+pub(crate) mod check;
+pub(crate) mod directory;
+pub(crate) mod init;
+pub(crate) mod operator;
+pub(crate) mod record;

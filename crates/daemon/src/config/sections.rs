@@ -1,0 +1,370 @@
+//! The tables of the file. Every key has a default except those that only the operator can know.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    num::{NonZeroU64, NonZeroUsize},
+    path::PathBuf,
+    time::Duration,
+};
+
+use layer_minus_http::limits::{self, HEADER_TIMEOUT_MIN};
+use layer_minus_message::{Prices, limits::VALIDITY_SECS_MAX};
+use layer_minus_node::NodeConfig;
+use layer_minus_packet::Sizes;
+use layer_minus_routing::TableLimits;
+use layer_minus_store_sqlite::Options;
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+use super::values::{self, Url};
+
+/// `[http]`: where the node listens and what it is called.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// Where packets come in.
+    pub listen: SocketAddr,
+    /// The path that they are posted to.
+    #[serde(default = "default_path", deserialize_with = "values::path")]
+    pub path: String,
+    /// The URLs under which others reach it, the path included.
+    #[serde(deserialize_with = "values::urls")]
+    pub urls: Vec<Url>,
+    /// Where `/healthz` is answered; nowhere without it.
+    pub admin: Option<SocketAddr>,
+    /// The local address that outgoing connections come from.
+    pub source: Option<IpAddr>,
+    /// PEM file of further certificate authorities that other nodes may have.
+    pub extra_roots: Option<PathBuf>,
+}
+
+fn default_path() -> String {
+    limits::ServerConfig::PATH.to_owned()
+}
+
+/// `[tls]`: PEM files for `https`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate chain, the node's own first.
+    pub cert: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// `[packets]`: which sizes are taken.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Packets {
+    /// Exact sizes in bytes, ascending; a network's nodes agree on them.
+    #[serde(deserialize_with = "values::sizes")]
+    pub sizes: Sizes,
+}
+
+impl Default for Packets {
+    fn default() -> Self {
+        Self {
+            sizes: Sizes::default(),
+        }
+    }
+}
+
+/// `[directory]`: other nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Directory {
+    /// Directory files, beside what `directory import` keeps in the data folder.
+    pub files: Vec<PathBuf>,
+    /// Most nodes.
+    pub nodes_max: NonZeroUsize,
+    /// Most nodes that one peer may tell.
+    pub per_peer_max: usize,
+    /// Most keys without address.
+    pub unaddressed_max: usize,
+    /// Most unknown keys that are remembered as unknown.
+    pub unknown_max: usize,
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        let limits = TableLimits::default();
+        Self {
+            files: Vec::new(),
+            nodes_max: NonZeroUsize::new(limits.nodes_max).unwrap_or(NonZeroUsize::MIN),
+            per_peer_max: limits.per_peer_max,
+            unaddressed_max: limits.unaddressed_max,
+            unknown_max: limits.unknown_max,
+        }
+    }
+}
+
+impl Directory {
+    pub(crate) const fn limits(&self) -> TableLimits {
+        TableLimits {
+            nodes_max: self.nodes_max.get(),
+            per_peer_max: self.per_peer_max,
+            unaddressed_max: self.unaddressed_max,
+            unknown_max: self.unknown_max,
+        }
+    }
+}
+
+/// `[record]`: what the node says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Record {
+    /// How long a record is valid, seconds; it is renewed when half of that is over.
+    #[serde(deserialize_with = "validity")]
+    pub validity_secs: u64,
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self {
+            validity_secs: VALIDITY_SECS_MAX,
+        }
+    }
+}
+
+/// Shortest validity of a record, seconds: there must be time to hand it out.
+const VALIDITY_SECS_MIN: u64 = 60;
+
+fn validity<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    let secs = u64::deserialize(from)?;
+    if (VALIDITY_SECS_MIN..=VALIDITY_SECS_MAX).contains(&secs) {
+        return Ok(secs);
+    }
+    Err(D::Error::custom(format!(
+        "validity is {VALIDITY_SECS_MIN} to {VALIDITY_SECS_MAX} seconds"
+    )))
+}
+
+/// `[prices]`: picodollars (10⁻¹² dollar).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PriceList {
+    /// Charged to a client per byte passed.
+    pub recipient_per_byte: u64,
+    /// Credited to a forwarding node per byte passed.
+    pub relay_per_byte: u64,
+    /// Charged to a client per kB and hour of storage.
+    pub storage_per_kb_hour: u64,
+}
+
+impl Default for PriceList {
+    fn default() -> Self {
+        let Prices {
+            recipient_per_byte,
+            relay_per_byte,
+            storage_per_kb_hour,
+        } = Prices::default();
+        Self {
+            recipient_per_byte,
+            relay_per_byte,
+            storage_per_kb_hour,
+        }
+    }
+}
+
+impl From<PriceList> for Prices {
+    fn from(list: PriceList) -> Self {
+        let PriceList {
+            recipient_per_byte,
+            relay_per_byte,
+            storage_per_kb_hour,
+        } = list;
+        Self {
+            recipient_per_byte,
+            relay_per_byte,
+            storage_per_kb_hour,
+        }
+    }
+}
+
+/// `[clients]`: what a recipient does for its clients.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Clients {
+    /// The smallest limit that a client may authorize, picodollars.
+    pub minimum_authorization_pusd: u64,
+    /// Credit of a client to whom nothing was granted, picodollars.
+    pub default_credit_pusd: u64,
+    /// How long mail waits, seconds.
+    pub retention_secs: NonZeroU64,
+    /// Room of one mailbox, bytes.
+    pub mailbox_bytes_max: u64,
+    /// Most that a client may allow strangers to send it, bytes a day.
+    pub strangers_bytes_per_day_max: u64,
+    /// Most clients.
+    pub clients_max: u64,
+    /// Most streams.
+    pub connections_max: usize,
+    /// Most streams of one client.
+    pub connections_per_client_max: usize,
+    /// Time between heartbeats, seconds.
+    pub heartbeat_secs: NonZeroU64,
+    /// A push that was not taken by then ends the stream, seconds.
+    pub slow_reader_secs: NonZeroU64,
+}
+
+const fn non_zero(value: u64) -> NonZeroU64 {
+    match NonZeroU64::new(value) {
+        Some(value) => value,
+        None => NonZeroU64::MIN,
+    }
+}
+
+impl Default for Clients {
+    fn default() -> Self {
+        let node = NodeConfig::default();
+        Self {
+            minimum_authorization_pusd: node.minimum_authorization_pusd,
+            default_credit_pusd: node.default_credit_pusd,
+            retention_secs: non_zero(node.retention_secs),
+            mailbox_bytes_max: node.mailbox_bytes_max,
+            strangers_bytes_per_day_max: node.strangers_bytes_per_day_max,
+            clients_max: node.clients_max,
+            connections_max: node.connections_max,
+            connections_per_client_max: node.connections_per_client_max,
+            heartbeat_secs: non_zero(node.heartbeat_secs),
+            slow_reader_secs: non_zero(node.slow_reader_secs),
+        }
+    }
+}
+
+impl Clients {
+    pub(super) fn node(&self) -> NodeConfig {
+        NodeConfig {
+            minimum_authorization_pusd: self.minimum_authorization_pusd,
+            default_credit_pusd: self.default_credit_pusd,
+            retention_secs: self.retention_secs.get(),
+            mailbox_bytes_max: self.mailbox_bytes_max,
+            strangers_bytes_per_day_max: self.strangers_bytes_per_day_max,
+            clients_max: self.clients_max,
+            connections_max: self.connections_max,
+            connections_per_client_max: self.connections_per_client_max,
+            heartbeat_secs: self.heartbeat_secs.get(),
+            slow_reader_secs: self.slow_reader_secs.get(),
+            ..NodeConfig::default()
+        }
+    }
+}
+
+/// `[store]`: the database.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Store {
+    /// Memory for pages, bytes.
+    pub cache_bytes: u64,
+    /// Size that the file may reach, bytes; what the disk has without it.
+    pub max_bytes: Option<u64>,
+    /// How long to wait for a command that writes the same store, milliseconds.
+    pub busy_timeout_ms: u64,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        let options = Options::default();
+        Self {
+            cache_bytes: options.cache_bytes,
+            max_bytes: options.max_bytes,
+            busy_timeout_ms: options.busy_timeout.as_millis() as u64,
+        }
+    }
+}
+
+impl Store {
+    pub(crate) fn options(&self) -> Options {
+        let mut options = Options::default();
+        options.busy_timeout = Duration::from_millis(self.busy_timeout_ms);
+        options.cache_bytes = self.cache_bytes;
+        options.max_bytes = self.max_bytes;
+        options
+    }
+}
+
+macro_rules! http_limits {
+    (
+        seconds { $($(#[$second_doc:meta])* $second_key:ident => $second:ident,)* }
+        numbers { $($(#[$number_doc:meta])* $number:ident: $kind:ty,)* }
+    ) => {
+        /// `[limits]`: how much the sockets take on at a time, and how long they wait.
+        #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Limits {
+            $($(#[$second_doc])* pub $second_key: NonZeroU64,)*
+            $($(#[$number_doc])* pub $number: $kind,)*
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                let limits = limits::Limits::default();
+                Self {
+                    $($second_key: non_zero(limits.$second.as_secs()),)*
+                    $($number: limits.$number,)*
+                }
+            }
+        }
+
+        impl Limits {
+            pub(crate) fn http(&self) -> limits::Limits {
+                limits::Limits {
+                    $($second: Duration::from_secs(self.$second_key.get()),)*
+                    $($number: self.$number,)*
+                }
+            }
+        }
+    };
+}
+
+http_limits! {
+    seconds {
+        /// For the TLS handshake.
+        handshake_timeout_secs => handshake_timeout,
+        /// For a request's header, and how long an idle connection is kept.
+        header_timeout_secs => header_timeout,
+        /// For the next bytes of a body.
+        body_timeout_secs => body_timeout,
+        /// For a whole body.
+        upload_timeout_secs => upload_timeout,
+        /// A connection on which nothing moves is closed after it.
+        idle_timeout_secs => idle_timeout,
+        /// For what is in flight when the node stops.
+        shutdown_timeout_secs => shutdown_timeout,
+        /// For peers to say who has an unknown key.
+        ask_timeout_secs => ask_timeout,
+        /// For a next hop to open a lane.
+        lane_timeout_secs => lane_timeout,
+        /// How long a next hop that opened no lane is forwarded to without one.
+        lane_pause_secs => lane_pause,
+    }
+    numbers {
+        /// Connections at a time.
+        connections_max: usize,
+        /// Bytes of a request's header.
+        header_bytes_max: usize,
+        /// Packets held whole at a time.
+        packets_in_flight_max: usize,
+        /// Packets that are cut through at a time.
+        forwards_max: usize,
+        /// Streams at a time.
+        streams_max: usize,
+        /// Peers that are asked about one key.
+        ask_peers_max: usize,
+        /// Keys that are asked about at a time.
+        asks_max: usize,
+        /// Bytes that are sealed again and sent on, per hour.
+        onward_bytes_per_hour: u64,
+        /// Packets without a lane that are opened per second.
+        unpaid_requests_per_second: u32,
+    }
+}
+
+impl Limits {
+    pub(super) fn check(&self) -> Result<(), String> {
+        let least = HEADER_TIMEOUT_MIN.as_secs();
+        if self.header_timeout_secs.get() < least {
+            return Err(format!("limits.header_timeout_secs is at least {least}"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! What a command prints: lines for people, or one JSON object per line for programs.
+
+use std::io::{self, Write as _};
+
+use serde::Serialize;
+
+use crate::error::DaemonError;
+
+/// Where and how output goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Out {
+    json: bool,
+}
+
+impl Out {
+    pub(crate) const fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Prints one line: `human` for people, `value` as JSON for programs.
+    pub(crate) fn line(
+        self,
+        human: impl FnOnce() -> String,
+        value: &impl Serialize,
+    ) -> Result<(), DaemonError> {
+        let text = if self.json {
+            serde_json::to_string(value).map_err(|error| DaemonError::Output(error.into()))?
+        } else {
+            human()
+        };
+        let mut stdout = io::stdout().lock();
+        writeln!(stdout, "{text}")
+            .and_then(|()| stdout.flush())
+            .map_err(DaemonError::Output)
+    }
+
+    /// Says why the command failed: to people on the error stream, to programs as an object too.
+    pub(crate) fn error(self, error: &DaemonError) {
+        // Nobody can be told if this cannot be written; the exit code still says it.
+        let mut stderr = io::stderr().lock();
+        let _ = if self.json {
+            let value = serde_json::json!({ "error": error.to_string() });
+            writeln!(stderr, "{value}")
+        } else {
+            writeln!(stderr, "error: {error}")
+        };
+    }
+}
