@@ -4,7 +4,7 @@ use std::path::Path;
 
 use layer_minus_node::store::StoreError;
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, Error, OpenFlags, ffi};
 
 use crate::error::from_sqlite;
 use crate::files::{self, Draft};
@@ -65,7 +65,19 @@ fn copy(source: &Connection, target: &mut Connection) -> rusqlite::Result<u64> {
     let pages: u64 = source.query_row("PRAGMA page_count", [], |row| row.get(0))?;
     let page_bytes: u64 = source.query_row("PRAGMA page_size", [], |row| row.get(0))?;
     let backup = Backup::new(source, target)?;
-    while backup.step(PAGES_PER_STEP)? != StepResult::Done {}
+    loop {
+        match backup.step(PAGES_PER_STEP)? {
+            StepResult::Done => break,
+            StepResult::More => {}
+            // The snapshot is held and the target is ours alone: whoever locks either is a fault.
+            _ => {
+                return Err(Error::SqliteFailure(
+                    ffi::Error::new(ffi::SQLITE_BUSY),
+                    None,
+                ));
+            }
+        }
+    }
     drop(backup);
     source.execute_batch("COMMIT")?;
     Ok(pages.saturating_mul(page_bytes))

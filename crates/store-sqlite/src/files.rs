@@ -1,21 +1,14 @@
 //! The store's files: who may read them, and how a new one appears whole or not at all.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use layer_minus_node::store::StoreError;
 
 use crate::error::from_io;
-use crate::schema::APPLICATION_ID;
 
-/// How every SQLite database begins.
-const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-/// Where the application id lies in the header of a database, as a u32, big-endian.
-const APPLICATION_ID_AT: usize = 68;
-/// Bytes of the header.
-const HEADER_BYTES: usize = 100;
 /// The smallest file that can be a database: one page of the smallest size that SQLite knows.
 const SMALLEST_FILE_BYTES: u64 = 512;
 
@@ -43,46 +36,44 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), StoreError> {
         .map_err(|error| from_io("cannot create folder", folder, &error))
 }
 
-/// Refuses a file that is no store, before SQLite looks at it: what is empty it would take for a
-/// database yet to be made.
-pub(crate) fn check_head(path: &Path) -> Result<(), StoreError> {
-    let failed = |error| from_io("cannot open store", path, &error);
-    let refuse = |why: String| Err(StoreError::Failed(format!("{} {why}", path.display())));
-    let mut file = File::open(path).map_err(failed)?;
-    let bytes = file.metadata().map_err(failed)?.len();
-    if bytes < SMALLEST_FILE_BYTES {
-        return refuse(format!(
-            "has {bytes} bytes, too few for a store: the file was cut, restore it from a backup"
-        ));
-    }
-    let mut header = [0; HEADER_BYTES];
-    file.read_exact(&mut header).map_err(failed)?;
-    if !header.starts_with(MAGIC) {
-        return refuse("is not an SQLite database".to_owned());
-    }
-    let id = header[APPLICATION_ID_AT..]
-        .iter()
-        .take(4)
-        .fold(0, |id, byte| id << 8 | u32::from(*byte));
-    if id != APPLICATION_ID {
-        return refuse(format!(
-            "is not a store: its application id is {id:#010x}, not {APPLICATION_ID:#010x}"
-        ));
+/// Refuses a file that SQLite would take for a database yet to be made.
+///
+/// It only looks at the length: who opens the file beside SQLite and closes it takes away the
+/// locks that other handles of this process have on it.
+pub(crate) fn check_length(path: &Path) -> Result<(), StoreError> {
+    let metadata =
+        fs::metadata(path).map_err(|error| from_io("cannot open store", path, &error))?;
+    if metadata.len() < SMALLEST_FILE_BYTES {
+        return Err(StoreError::Failed(format!(
+            "{} has {} bytes, too few for a store: the file was cut, restore it from a backup",
+            path.display(),
+            metadata.len()
+        )));
     }
     Ok(())
 }
 
-/// Takes the database file's permissions from everybody but its owner. SQLite gives the log the
-/// permissions of the database file.
+/// Takes the permissions of the database file and of its log from everybody but their owner.
 pub(crate) fn make_private(path: &Path) -> Result<(), StoreError> {
     #[cfg(unix)]
-    {
+    for suffix in [""].into_iter().chain(LOG_SUFFIXES) {
         use std::os::unix::fs::PermissionsExt;
-        let failed = |error| from_io("cannot set the permissions of", path, &error);
-        let mut permissions = fs::metadata(path).map_err(failed)?.permissions();
-        if permissions.mode() & 0o077 != 0 {
-            permissions.set_mode(permissions.mode() & 0o700);
-            fs::set_permissions(path, permissions).map_err(failed)?;
+        let file = beside(path, suffix);
+        let outcome = fs::metadata(&file)
+            .map(|metadata| metadata.permissions())
+            .and_then(|mut permissions| {
+                if permissions.mode() & 0o077 == 0 {
+                    return Ok(());
+                }
+                permissions.set_mode(permissions.mode() & 0o700);
+                fs::set_permissions(&file, permissions)
+            });
+        match outcome {
+            // The log comes and goes with the handles of other processes.
+            Err(error) if suffix.is_empty() || error.kind() != io::ErrorKind::NotFound => {
+                return Err(from_io("cannot set the permissions of", &file, &error));
+            }
+            _ => {}
         }
     }
     #[cfg(not(unix))]
@@ -127,9 +118,13 @@ impl Draft {
     /// Gives the file its name, durably. False when that name is taken: nothing is overwritten.
     pub(crate) fn publish(self) -> Result<bool, StoreError> {
         let failed = |error| from_io("cannot create", &self.path, &error);
-        File::open(&self.draft)
-            .and_then(|file| file.sync_all())
+        // Opened for writing: not every platform syncs what is open for reading.
+        let draft = OpenOptions::new()
+            .write(true)
+            .open(&self.draft)
             .map_err(failed)?;
+        draft.sync_all().map_err(failed)?;
+        drop(draft);
         match fs::hard_link(&self.draft, &self.path) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),

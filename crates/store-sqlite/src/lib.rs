@@ -26,6 +26,9 @@
 //! [`SqliteStore::verify`] reads everything and also finds what no digest can show: rows that are
 //! missing. The digest is no signature: who can write the file can write digests.
 //!
+//! The log has checksums of SQLite's. From its first damaged page on it counts as never written,
+//! as after a power loss: whole transactions are lost then, and nothing tells which.
+//!
 //! # Files
 //! Beside `store.db` lie `store.db-wal` and `store.db-shm`: the log holds the newest commits, so
 //! the three belong together. A copy of `store.db` alone is not a backup; one made with

@@ -10,7 +10,7 @@ use crate::error::from_sqlite;
 use crate::layout;
 
 /// Marks the file as a store of this project: `LM-s` in the header of the database.
-pub(crate) const APPLICATION_ID: u32 = 0x4c4d_2d73;
+pub(crate) const APPLICATION_ID: i32 = 0x4c4d_2d73;
 /// Bytes of a page. Pages of 16 KiB store bodies a tenth faster and make a commit of few rows twice
 /// as long; pages of 4 KiB store them a third slower (measured, 16 KB and 1 MB).
 pub(crate) const PAGE_BYTES: u32 = 8192;
@@ -47,8 +47,17 @@ pub(crate) fn found(connection: &Connection) -> rusqlite::Result<()> {
     ))
 }
 
-/// The version of the tables.
+/// The version of the tables, of a file that is a store at all.
 pub(crate) fn version(connection: &Connection, path: &Path) -> Result<u32, StoreError> {
+    let id: i32 = connection
+        .query_row("PRAGMA application_id", [], |row| row.get(0))
+        .map_err(from_sqlite)?;
+    if id != APPLICATION_ID {
+        return Err(StoreError::Failed(format!(
+            "{} is not a store: its application id is {id:#010x}, not {APPLICATION_ID:#010x}",
+            path.display()
+        )));
+    }
     let version: Option<i64> = connection
         .query_row(
             "SELECT value FROM store_info WHERE name = 'schema_version'",

@@ -40,16 +40,14 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError::Newer`] for a store of a newer program, [`StoreError::Full`] without room for
-    /// a new one, [`StoreError::Failed`] for a file that is damaged or no store. A file that was
-    /// refused keeps its bytes.
+    /// a new one, [`StoreError::Failed`] for a file that is damaged or no store. A store that
+    /// was refused is left as it is.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
         let path = absolute(path.as_ref())?;
         if !path.exists() {
             create(&path)?;
         }
-        files::check_head(&path)?;
-        // Before the log is made, which inherits it.
-        files::make_private(&path)?;
+        files::check_length(&path)?;
         let connection = Connection::open_with_flags(
             &path,
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -57,6 +55,7 @@ impl SqliteStore {
         .map_err(from_sqlite)?;
         harden(&connection, options.busy_timeout, options.cache_bytes)?;
         schema::refuse_newer(schema::version(&connection, &path)?, SCHEMA_VERSION)?;
+        files::make_private(&path)?;
         prepare_writing(&connection).map_err(from_sqlite)?;
         require_log(&connection, &path)?;
         schema::migrate(&connection, &path, &MIGRATIONS)?;
@@ -78,7 +77,7 @@ impl SqliteStore {
     /// has to be migrated first.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = absolute(path.as_ref())?;
-        files::check_head(&path)?;
+        files::check_length(&path)?;
         let connection = Connection::open_with_flags(
             &path,
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,

@@ -85,8 +85,9 @@ fn child() {
         return;
     };
     let mut store = open(Path::new(&path));
-    let (count, _) = fill(&mut store);
+    let (count, error) = fill(&mut store);
     assert!(count > 10, "{count}");
+    println!("\nrefused {error:?}");
     check(&store, count);
     assert_eq!(store.rollback(), Ok(()));
     drop(store);

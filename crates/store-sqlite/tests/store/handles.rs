@@ -68,7 +68,7 @@ fn it_waits_no_longer_than_it_was_told() {
         "{error}"
     );
     assert!(
-        (50..3_000).contains(&start.elapsed().as_millis()),
+        (50..4_500).contains(&start.elapsed().as_millis()),
         "{:?}",
         start.elapsed()
     );
