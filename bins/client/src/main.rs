@@ -1,3 +1,7 @@
 //! A person or a server on Layer Minus.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    layer_minus_client_app::main()
+}

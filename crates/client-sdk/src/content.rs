@@ -6,7 +6,7 @@ use bytes::Bytes;
 use layer_minus_message::{
     Claims, FullCard, Letter, Part,
     letter::sha256,
-    limits::{LETTER_HEAD_BYTES_MAX, PARTS_MAX, PROTOCOL_VERSION},
+    limits::{FILE_NAME_BYTES_MAX, LETTER_HEAD_BYTES_MAX, PARTS_MAX, PROTOCOL_VERSION},
     text,
 };
 use layer_minus_packet::Sizes;
@@ -21,8 +21,6 @@ use crate::{error::SdkError, identity::Identity};
 pub const TEXT: &str = "text/plain; charset=utf-8";
 /// Media type of a file of which nothing else is known.
 pub const BYTES: &str = "application/octet-stream";
-/// Longest file name in a letter, bytes.
-pub const NAME_BYTES_MAX: usize = 255;
 
 /// Bytes of content that a letter in the network's largest packet holds, whatever its head.
 #[must_use]
@@ -129,11 +127,14 @@ impl Plan {
         })
     }
 
-    /// Names the file that it is, without the folders that the name may have.
+    /// Names the file that it is: without the folders that the name may have and without control
+    /// characters, at most [`FILE_NAME_BYTES_MAX`] bytes. A name of nothing but these is left out.
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         let base = name.rsplit(['/', '\\']).next().unwrap_or_default();
-        self.name = Some(base[..base.floor_char_boundary(NAME_BYTES_MAX)].to_owned());
+        let base: String = base.chars().filter(|c| !c.is_control()).collect();
+        let base = &base[..base.floor_char_boundary(FILE_NAME_BYTES_MAX)];
+        self.name = (!matches!(base, "" | "." | "..")).then(|| base.to_owned());
         self
     }
 

@@ -288,5 +288,12 @@ fn every_part_of_a_large_file_fits_the_largest_packet() {
         &mut rng,
     );
     assert!(matches!(huge, Err(SdkError::TooManyParts { .. })));
-    assert_eq!(plan.named("../../etc/pass\\wd").name.unwrap(), "wd");
+    let name = |name: &str| plan.clone().named(name).name;
+    assert_eq!(name("../../etc/pass\\wd").unwrap(), "wd");
+    assert_eq!(name("a\u{1b}[31mred\n.txt").unwrap(), "a[31mred.txt");
+    assert_eq!(
+        (name(".."), name("dir/"), name("\u{7}")),
+        (None, None, None)
+    );
+    assert_eq!(name(&"é".repeat(200)).unwrap().len(), 254);
 }

@@ -1,0 +1,40 @@
+//! One file per command, or per family.
+
+mod account;
+mod backup;
+mod card;
+mod contacts;
+mod init;
+mod nodes;
+mod quote;
+mod register;
+mod send;
+
+use crate::{
+    args::{Cli, Command},
+    context::Context,
+    error::AppError,
+    listen,
+    out::Out,
+};
+
+/// Runs a command line.
+pub(crate) async fn run(cli: Cli, out: Out) -> Result<(), AppError> {
+    let Cli { global, command } = cli;
+    let open = || Context::open(&global, out);
+    match command {
+        Command::Init(args) => init::run(&global, out, args).await,
+        Command::Restore(args) => backup::restore(&global, out, &args),
+        Command::Card(args) => card::run(&mut open()?, args).await,
+        Command::Contacts(args) => contacts::run(&mut open()?, args.action),
+        Command::Nodes(args) => nodes::run(&mut open()?, args.action).await,
+        Command::Register(args) => register::run(&mut open()?, args).await,
+        Command::Send(args) => send::run(&mut open()?, args).await,
+        Command::Listen(args) => listen::run(&mut open()?, args).await,
+        Command::Status(via) => account::status(&mut open()?, &via).await,
+        Command::Quote(args) => quote::run(&open()?, args),
+        Command::Backup(args) => backup::backup(&open()?, &args),
+        Command::Authorize(args) => account::authorize(&mut open()?, &args).await,
+        Command::Unregister(via) => account::unregister(&mut open()?, &via).await,
+    }
+}

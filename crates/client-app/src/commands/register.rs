@@ -1,0 +1,60 @@
+//! `client register`.
+
+use layer_minus_client_sdk::money::format_usd;
+use serde_json::{Value, json};
+
+use crate::{
+    args::Register,
+    context::Context,
+    directory,
+    enroll::{self, Enrolled, Wish},
+    error::AppError,
+};
+
+pub(crate) async fn run(ctx: &mut Context, args: Register) -> Result<(), AppError> {
+    ctx.password()?;
+    let node = directory::node(ctx, args.node, &args.via).await?;
+    if !node.body.takes_clients {
+        return Err(AppError::Usage(format!(
+            "{} is a relay and takes no clients: choose a recipient ('client nodes')",
+            args.node
+        )));
+    }
+    let _lock = ctx.home.lock()?;
+    let mut identity = ctx.identity()?;
+    if let Some(other) = identity.node().filter(|other| *other != args.node) {
+        ctx.out.note(&format!(
+            "moving from {other}; collect what waits there and 'client unregister' first, or it is \
+             lost"
+        ));
+    }
+    let wish = Wish {
+        limit_pusd: args.limit,
+        invite: args.invite,
+        strangers_bytes_per_day: args.strangers_bytes_per_day,
+    };
+    let enrolled = enroll::enroll(ctx, &mut identity, &node, wish, &args.via).await?;
+    tell(ctx, &args.node.to_string(), &enrolled)
+}
+
+fn tell(ctx: &Context, node: &str, enrolled: &Enrolled) -> Result<(), AppError> {
+    let standing = &enrolled.standing;
+    let mut value = serde_json::to_value(standing).unwrap_or_default();
+    if let Value::Object(map) = &mut value {
+        map.insert("registered".to_owned(), json!(true));
+        map.insert("node".to_owned(), json!(node));
+        map.insert("relay".to_owned(), json!(enrolled.relay));
+    }
+    ctx.out.line(
+        || {
+            format!(
+                "registered at {node} through {}\nlimit {}, charged so far {}\n\
+                 next: client card --short (to be written to), client listen",
+                enrolled.relay,
+                format_usd(standing.limit_pusd.into()),
+                format_usd(standing.charged_pusd.into()),
+            )
+        },
+        &value,
+    )
+}

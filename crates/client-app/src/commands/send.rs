@@ -1,0 +1,385 @@
+//! `client send`.
+
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use layer_minus_client_sdk::{Identity, Plan, SealedMail, content};
+use layer_minus_http::clock;
+use layer_minus_packet::{SIZE_MAX, Sizes};
+use rand::{RngCore as _, rngs::OsRng};
+use serde_json::{Value, json};
+
+use crate::{
+    args::{Send, Via},
+    commands::quote,
+    context::Context,
+    db::outbox::Outgoing,
+    error::AppError,
+    files, out,
+    people::{self, Recipient},
+    progress::Progress,
+    transmit,
+};
+
+/// Longest text from standard input, bytes; a longer one is a file.
+const TEXT_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Longest ready-made message, bytes: armor and its lines add to what a packet holds.
+const PGP_BYTES_MAX: u64 = 2 * SIZE_MAX as u64;
+
+/// What is to be sent.
+enum Source {
+    Text(Vec<u8>),
+    File {
+        path: PathBuf,
+        bytes: u64,
+        digest: [u8; 32],
+    },
+    ReadyMade(Vec<u8>),
+}
+
+impl Source {
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Text(bytes) | Self::ReadyMade(bytes) => bytes.len() as u64,
+            Self::File { bytes, .. } => *bytes,
+        }
+    }
+}
+
+pub(crate) async fn run(ctx: &mut Context, args: Send) -> Result<(), AppError> {
+    let lost = ctx.db.sweep_outbox(clock::now())?;
+    if lost > 0 {
+        ctx.out.note(&format!(
+            "{lost} messages could not be sent in 30 days and were given up"
+        ));
+    }
+    let Some(to) = args.to.clone() else {
+        return resume_all(ctx).await;
+    };
+    let source = source_of(&args)?;
+    let identity = ctx.identity()?;
+    if identity.node().is_none() {
+        return Err(AppError::NotRegistered);
+    }
+    let recipient = people::resolve(ctx, &to, &args.via).await?;
+    if args.quote {
+        return quote::tell(
+            ctx,
+            source.bytes(),
+            Some(&recipient.node),
+            args.via.hop.len(),
+        );
+    }
+    let outgoing = queue(ctx, &identity, &recipient, source, &args)?;
+    finish(ctx, &identity, &outgoing, &recipient).await?;
+    resume_others(ctx, &identity, &outgoing.id).await;
+    Ok(())
+}
+
+fn source_of(args: &Send) -> Result<Source, AppError> {
+    if let Some(path) = &args.pgp {
+        return Ok(Source::ReadyMade(files::read_bytes(path, PGP_BYTES_MAX)?));
+    }
+    if let Some(path) = &args.file {
+        let path = std::path::absolute(path)
+            .map_err(|error| AppError::file("read", path.as_path(), error))?;
+        let (bytes, digest) = files::measure(&path)?;
+        return Ok(Source::File {
+            path,
+            bytes,
+            digest,
+        });
+    }
+    match args.text.as_deref() {
+        Some("-") | None => Ok(Source::Text(standard_input()?)),
+        Some(text) => Ok(Source::Text(text.as_bytes().to_vec())),
+    }
+}
+
+fn standard_input() -> Result<Vec<u8>, AppError> {
+    let failed = |error| AppError::file("read", "standard input", error);
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .lock()
+        .take(TEXT_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if bytes.len() as u64 > TEXT_BYTES_MAX {
+        return Err(AppError::Usage(format!(
+            "a text has at most {TEXT_BYTES_MAX} bytes: send it with --file"
+        )));
+    }
+    Ok(bytes)
+}
+
+/// Puts a message into the outbox. From here on it is not lost.
+fn queue(
+    ctx: &mut Context,
+    identity: &Identity,
+    to: &Recipient,
+    source: Source,
+    args: &Send,
+) -> Result<Outgoing, AppError> {
+    let (network, _) = ctx.way(&to.node, &args.via.hop, None)?;
+    let now = clock::now();
+    let reply_to = args.reply_to.map(|id| id.0);
+    let mut outgoing = Outgoing {
+        id: [0; 16],
+        recipient: to.address(),
+        node: to.node.node(),
+        plan: None,
+        source: None,
+        hops: args.via.hop.clone(),
+        relay: args.via.relay.clone(),
+        parts: 1,
+        bytes: source.bytes(),
+        digest: [0; 32],
+        created_at: now,
+    };
+    let sealed = match source {
+        Source::ReadyMade(message) => {
+            let mail = SealedMail::ready_made(&message, &network.sizes)?;
+            OsRng.fill_bytes(&mut outgoing.id);
+            outgoing.digest = mail.digest;
+            vec![mail]
+        }
+        Source::Text(text) => {
+            let kind = if std::str::from_utf8(&text).is_ok() {
+                content::TEXT
+            } else {
+                content::BYTES
+            };
+            let to_whom = to.address();
+            let plan = Plan::of(to_whom, kind, &text, &network.sizes, now, &mut OsRng)?;
+            let plan = answering(plan, reply_to);
+            let sealed = seal_all(identity, &plan, &text, to, &network.sizes)?;
+            take_plan(&mut outgoing, plan);
+            sealed
+        }
+        Source::File {
+            path,
+            bytes,
+            digest,
+        } => {
+            let kind = content_type_of(&path);
+            let sizes = &network.sizes;
+            let plan = Plan::new(to.address(), kind, bytes, digest, sizes, now, &mut OsRng)?;
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned());
+            let plan = answering(plan.named(name.as_deref().unwrap_or("file")), reply_to);
+            take_plan(&mut outgoing, plan);
+            outgoing.source = Some(path);
+            Vec::new()
+        }
+    };
+    ctx.db.queue(&outgoing, &sealed, now)?;
+    Ok(outgoing)
+}
+
+fn answering(plan: Plan, reply_to: Option<[u8; 16]>) -> Plan {
+    match reply_to {
+        Some(id) => plan.answering(id),
+        None => plan,
+    }
+}
+
+fn take_plan(outgoing: &mut Outgoing, plan: Plan) {
+    outgoing.id = plan.id;
+    outgoing.digest = plan.digest;
+    outgoing.parts = plan.parts();
+    outgoing.plan = Some(plan);
+}
+
+fn seal_all(
+    identity: &Identity,
+    plan: &Plan,
+    content: &[u8],
+    to: &Recipient,
+    sizes: &Sizes,
+) -> Result<Vec<SealedMail>, AppError> {
+    let seal = |index| {
+        let range = plan.range(index);
+        let (start, end) = (range.start as usize, range.end as usize);
+        let body = Bytes::copy_from_slice(&content[start..end]);
+        let card = transmit::card_for(identity, index, to);
+        transmit::seal_part(identity, plan, index, body, card, to, sizes)
+    };
+    (0..plan.parts()).map(seal).collect()
+}
+
+/// A media type by the extension; the recipient decides by name anyway.
+fn content_type_of(path: &Path) -> &'static str {
+    let extension = path
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .unwrap_or_default();
+    match extension.to_ascii_lowercase().as_str() {
+        "txt" | "md" | "log" => content::TEXT,
+        "html" | "htm" => "text/html",
+        "json" => "application/json",
+        "pdf" => "application/pdf",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "gif" => "image/gif",
+        "webp" => "image/webp",
+        "mp3" => "audio/mpeg",
+        "mp4" => "video/mp4",
+        "zip" => "application/zip",
+        _ => content::BYTES,
+    }
+}
+
+/// Sends a message that is in the outbox, and says what became of it.
+async fn finish(
+    ctx: &mut Context,
+    identity: &Identity,
+    outgoing: &Outgoing,
+    to: &Recipient,
+) -> Result<(), AppError> {
+    let hops = outgoing.hops.len();
+    let bytes_on_wire = quote::price(ctx, outgoing.bytes, Some(&to.node), hops)?.bytes_on_wire;
+    let progress = Progress::new(ctx.out, outgoing.parts, bytes_on_wire);
+    let sent = transmit::transmit(ctx, identity, outgoing, to, &progress).await;
+    progress.finish();
+    match sent {
+        Ok(()) => tell(ctx, outgoing),
+        Err(error) => {
+            if error.is_passing() {
+                let have = ctx.db.accepted_parts(&outgoing.id)?;
+                ctx.out.note(&format!(
+                    "{have} of {} parts are at the node; the rest stays in the outbox: \
+                     client send --resume",
+                    outgoing.parts
+                ));
+            } else {
+                ctx.db.give_up(&outgoing.id)?;
+            }
+            Err(error)
+        }
+    }
+}
+
+fn tell(ctx: &Context, outgoing: &Outgoing) -> Result<(), AppError> {
+    let receipts = ctx.db.receipts(&outgoing.id)?;
+    let bytes: u64 = receipts.iter().map(|receipt| receipt.size).sum();
+    let accepted: Vec<Value> = receipts
+        .iter()
+        .filter_map(|part| {
+            let body: Value = serde_json::from_str(&part.acceptance.document).ok()?;
+            let plain = |name: &str| {
+                body.get(name)
+                    .and_then(Value::as_str)
+                    .map(|text| text.trim_start_matches("0x").to_owned())
+            };
+            Some(json!({
+                "part": part.part,
+                "receipt": plain("receipt"),
+                "digest": plain("digest"),
+                "accepted_at": plain("accepted_at"),
+                "kept_until": plain("kept_until"),
+                "size": part.size,
+            }))
+        })
+        .collect();
+    ctx.out.line(
+        || {
+            format!(
+                "accepted by node {} for {}: {} in {} packets ({} on the wire)",
+                outgoing.node,
+                outgoing.recipient,
+                out::bytes(outgoing.bytes),
+                receipts.len(),
+                out::bytes(bytes),
+            )
+        },
+        &json!({
+            "sent": true,
+            "id": hex::encode(outgoing.id),
+            "to": outgoing.recipient.to_string(),
+            "node": outgoing.node.to_string(),
+            "packets": receipts.len(),
+            "bytes": bytes.to_string(),
+            "content_bytes": outgoing.bytes.to_string(),
+            "digest": hex::encode(outgoing.digest),
+            "accepted": accepted,
+        }),
+    )
+}
+
+/// Takes up one message of the outbox again.
+async fn resume(
+    ctx: &mut Context,
+    identity: &Identity,
+    outgoing: &Outgoing,
+) -> Result<(), AppError> {
+    if let (Some(plan), Some(source)) = (&outgoing.plan, &outgoing.source)
+        && let Err(error) = transmit::check_source(source, plan)
+    {
+        // Without the very same file the rest cannot be made.
+        ctx.db.give_up(&outgoing.id)?;
+        return Err(error);
+    }
+    let via = Via {
+        relay: outgoing.relay.clone(),
+        hop: outgoing.hops.clone(),
+    };
+    let whom = outgoing.recipient.to_string();
+    let recipient = match people::resolve(ctx, &whom, &via).await {
+        Ok(recipient) => recipient,
+        Err(error) => {
+            ctx.db.release(&outgoing.id)?;
+            return Err(error);
+        }
+    };
+    if recipient.node.node() != outgoing.node {
+        // Sealed for a node that the person has left.
+        ctx.db.give_up(&outgoing.id)?;
+        return Err(AppError::Unknown(format!(
+            "{whom} has moved to node {}: send the message anew",
+            recipient.node.node()
+        )));
+    }
+    finish(ctx, identity, outgoing, &recipient).await
+}
+
+/// `send --resume`: everything that is unfinished; the first error is told at the end.
+async fn resume_all(ctx: &mut Context) -> Result<(), AppError> {
+    let identity = ctx.identity()?;
+    let (mut tried, mut first) = (Vec::new(), None);
+    while let Some(outgoing) = ctx.db.lease_unfinished(&tried, clock::now())? {
+        tried.push(outgoing.id);
+        if let Err(error) = resume(ctx, &identity, &outgoing).await {
+            ctx.out
+                .note(&format!("{}: {error}", hex::encode(outgoing.id)));
+            first = first.or(Some(error));
+        }
+    }
+    if tried.is_empty() {
+        return ctx.out.line(
+            || "nothing is left in the outbox".to_owned(),
+            &json!({ "resumed": 0 }),
+        );
+    }
+    match first {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// After a message was sent: others that are left. What fails stays for another time.
+async fn resume_others(ctx: &mut Context, identity: &Identity, just_sent: &[u8; 16]) {
+    let mut tried = vec![*just_sent];
+    while let Ok(Some(outgoing)) = ctx.db.lease_unfinished(&tried, clock::now()) {
+        tried.push(outgoing.id);
+        if let Err(error) = resume(ctx, identity, &outgoing).await {
+            ctx.out.note(&format!(
+                "left in the outbox: {}: {error}",
+                hex::encode(outgoing.id)
+            ));
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Registering at a node, and renewing that.
+
+use layer_minus_client_sdk::{Identity, SdkError, Terms, answer, identity::AUTHORIZATION_SECS};
+use layer_minus_http::clock;
+use layer_minus_message::{NodeRecord, Reason, Standing, authorization::PUSD_PER_TOKEN_UNIT};
+use rand::rngs::OsRng;
+
+use crate::{args::Via, context::Context, error::AppError, link};
+
+/// What a node may deduct unless told otherwise: 1 US dollar, as in the whitepaper.
+pub(crate) const LIMIT_DEFAULT_PUSD: u64 = 1_000_000_000_000;
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Enrolled {
+    pub(crate) standing: Standing,
+    pub(crate) relay: String,
+}
+
+/// What is asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wish {
+    /// The limit, if it was named; else the default, or what the node granted.
+    pub(crate) limit_pusd: Option<u64>,
+    pub(crate) invite: Option<String>,
+    pub(crate) strangers_bytes_per_day: Option<u64>,
+}
+
+/// A limit in the units that it is signed in.
+pub(crate) fn units(limit_pusd: u64) -> Result<u64, AppError> {
+    if limit_pusd == 0 || !limit_pusd.is_multiple_of(PUSD_PER_TOKEN_UNIT) {
+        return Err(AppError::Usage(
+            "a limit is a multiple of 0.000001 US dollars, and not zero".to_owned(),
+        ));
+    }
+    Ok(limit_pusd / PUSD_PER_TOKEN_UNIT)
+}
+
+/// Registers, and makes do with what the node says: a limit that nobody named follows the grant, an
+/// invite that was used by an earlier attempt of ours is left out.
+pub(crate) async fn enroll(
+    ctx: &Context,
+    identity: &mut Identity,
+    node: &NodeRecord,
+    mut wish: Wish,
+    via: &Via,
+) -> Result<Enrolled, AppError> {
+    let limit_was_named = wish.limit_pusd.is_some();
+    let first = attempt(ctx, identity, node, &wish, via).await;
+    let Err(error) = first else { return first };
+    match error.reason() {
+        Some(Reason::NotBacked { granted_pusd })
+            if !limit_was_named && *granted_pusd >= node.body.minimum_authorization.max(1) =>
+        {
+            wish.limit_pusd = Some(granted_pusd - granted_pusd % PUSD_PER_TOKEN_UNIT);
+        }
+        // The answer to the attempt that used it may have been lost on the way.
+        Some(Reason::BadInvite) => wish.invite = None,
+        _ => return Err(error),
+    }
+    match attempt(ctx, identity, node, &wish, via).await {
+        Err(again) if matches!(again.reason(), Some(Reason::NotBacked { .. })) => Err(error),
+        other => other,
+    }
+}
+
+async fn attempt(
+    ctx: &Context,
+    identity: &mut Identity,
+    node: &NodeRecord,
+    wish: &Wish,
+    via: &Via,
+) -> Result<Enrolled, AppError> {
+    let now = clock::now();
+    let terms = Terms {
+        limit_units: units(wish.limit_pusd.unwrap_or(LIMIT_DEFAULT_PUSD))?,
+        invite: wish.invite.clone(),
+        strangers_bytes_per_day: wish
+            .strangers_bytes_per_day
+            .or(Some(ctx.config.strangers_bytes_per_day)),
+        ..Terms::default()
+    };
+    let wallets = ctx.wallets()?;
+    let (card, registration) = identity.registration(&wallets, node, &terms, now, &mut OsRng)?;
+    drop(wallets);
+    // A new certificate is on disk before anybody can seal to it.
+    ctx.save(identity)?;
+
+    let signed: &Identity = identity;
+    let answered = link::ask(ctx, node, via, |desk, rng| {
+        desk.register(signed, registration.clone(), clock::now(), rng)
+    })
+    .await?;
+    let challenge = answer::expect_challenge(answered.content)?;
+    let nonce = identity.open_challenge(&challenge)?;
+    let signed: &Identity = identity;
+    let answered = link::ask(ctx, node, via, |desk, rng| {
+        desk.confirm(signed, nonce, None, clock::now(), rng)
+    })
+    .await?;
+    let standing = answer::expect_standing(answered.content)?;
+    identity.registered(&card, registration.authorization, clock::now());
+    identity.forget_superseded(clock::now());
+    ctx.save(identity)?;
+    Ok(Enrolled {
+        standing,
+        relay: answered.relay,
+    })
+}
+
+/// Renews the registration when the card or the authorization runs out soon. The limit stays.
+pub(crate) async fn renew_if_due(
+    ctx: &Context,
+    identity: &mut Identity,
+    via: &Via,
+) -> Result<bool, AppError> {
+    let now = clock::now();
+    let Some(membership) = identity.membership.clone() else {
+        return Err(AppError::NotRegistered);
+    };
+    let paper_runs_out =
+        membership.authorization.expires_at <= now.saturating_add(AUTHORIZATION_SECS / 10);
+    if !identity.needs_renewal(now) && !paper_runs_out {
+        return Ok(false);
+    }
+    let node = ctx.directory.get(membership.node)?.clone();
+    let limit = membership
+        .authorization
+        .limit_units
+        .checked_mul(PUSD_PER_TOKEN_UNIT);
+    let wish = Wish {
+        limit_pusd: limit,
+        ..Wish::default()
+    };
+    enroll(ctx, identity, &node, wish, via).await?;
+    Ok(true)
+}
+
+/// The node that we are registered at, with its record.
+pub(crate) async fn own_node(
+    ctx: &mut Context,
+    identity: &Identity,
+    via: &Via,
+) -> Result<NodeRecord, AppError> {
+    let node = identity.node().ok_or(AppError::NotRegistered)?;
+    crate::directory::node(ctx, node, via).await
+}
+
+/// Says no to an answer of the wrong kind, in the words of the caller.
+pub(crate) fn standing_of(answered: link::Answered) -> Result<(Standing, String), SdkError> {
+    Ok((answer::expect_standing(answered.content)?, answered.relay))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_whole_token_units() {
+        assert_eq!(units(LIMIT_DEFAULT_PUSD).unwrap(), 1_000_000);
+        assert_eq!(units(1_000_000).unwrap(), 1);
+        assert!(units(0).is_err() && units(1_500_000).is_err());
+    }
+}

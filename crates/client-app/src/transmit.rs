@@ -1,0 +1,235 @@
+//! Sending what is in the outbox: part by part, several at a time, again and again until the node
+//! has accepted all.
+
+use std::{
+    fs::File,
+    io::{Read as _, Seek as _, SeekFrom},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use layer_minus_client_sdk::{Identity, Network, Plan, Receipt, Route, SealedMail, answer};
+use layer_minus_http::clock;
+use layer_minus_message::{FullCard, NodeRecord};
+use layer_minus_packet::Sizes;
+use rand::rngs::OsRng;
+
+use crate::{
+    args::Via,
+    context::Context,
+    db::outbox::{Outgoing, PartState},
+    error::AppError,
+    link::{self, Relay},
+    people::Recipient,
+    progress::Progress,
+};
+
+/// How many parts are on the way at a time. Each is a connection of its own.
+const PARTS_AT_ONCE: usize = 4;
+/// How often a part is tried, with all relays each time, before the message stays in the outbox.
+const ROUNDS_MAX: usize = 3;
+
+/// Seals one part of a content to its recipient.
+pub(crate) fn seal_part(
+    identity: &Identity,
+    plan: &Plan,
+    index: u32,
+    body: Bytes,
+    card: Option<FullCard>,
+    to: &Recipient,
+    sizes: &Sizes,
+) -> Result<SealedMail, AppError> {
+    let now = clock::now();
+    let letter = plan.letter(identity, index, body, card)?;
+    Ok(SealedMail::seal(
+        &letter, identity, &to.card, sizes, now, &mut OsRng,
+    )?)
+}
+
+/// Our card for the first part, if the person does not have it yet.
+pub(crate) fn card_for(identity: &Identity, index: u32, to: &Recipient) -> Option<FullCard> {
+    (index == 0 && to.our_card < identity.card_version)
+        .then(|| identity.full_card())
+        .flatten()
+}
+
+/// Reads one part of a file.
+fn read_part(source: &Path, plan: &Plan, index: u32) -> Result<Bytes, AppError> {
+    let failed = |error| AppError::file("read", source, error);
+    let range = plan.range(index);
+    let mut file = File::open(source).map_err(failed)?;
+    file.seek(SeekFrom::Start(range.start)).map_err(failed)?;
+    let mut body = vec![0; usize::try_from(range.end - range.start).unwrap_or(0)];
+    file.read_exact(&mut body).map_err(failed)?;
+    Ok(Bytes::from(body))
+}
+
+/// Checks that a file is still the one that was announced.
+pub(crate) fn check_source(source: &Path, plan: &Plan) -> Result<(), AppError> {
+    let (bytes, digest) = crate::files::measure(source)?;
+    if (bytes, digest) == (plan.total_bytes, plan.digest) {
+        return Ok(());
+    }
+    Err(AppError::Usage(format!(
+        "{} has changed since it was announced: send it anew",
+        source.display()
+    )))
+}
+
+/// What one transmission needs.
+struct Job<'a> {
+    node: &'a NodeRecord,
+    to: &'a Recipient,
+    network: Network,
+    route: Route,
+    relays: Vec<Relay>,
+}
+
+/// Sends all parts of a message that the node does not have yet.
+pub(crate) async fn transmit(
+    ctx: &mut Context,
+    identity: &Identity,
+    outgoing: &Outgoing,
+    to: &Recipient,
+    progress: &Progress,
+) -> Result<(), AppError> {
+    let via = Via {
+        relay: outgoing.relay.clone(),
+        hop: outgoing.hops.clone(),
+    };
+    let relays = link::relays(ctx, &via, to.node.node())?;
+    let (network, route) = ctx.way(&to.node, &via.hop, None)?;
+    let job = Job {
+        node: &to.node,
+        to,
+        network,
+        route,
+        relays,
+    };
+    let sent = run(ctx, identity, outgoing, &job, progress).await;
+    if sent.is_ok() {
+        ctx.db.sent(&outgoing.id)?;
+        if outgoing.plan.is_some() {
+            ctx.db
+                .has_our_card(outgoing.recipient, identity.card_version)?;
+        }
+    } else {
+        ctx.db.release(&outgoing.id)?;
+    }
+    sent
+}
+
+async fn run(
+    ctx: &mut Context,
+    identity: &Identity,
+    outgoing: &Outgoing,
+    job: &Job<'_>,
+    progress: &Progress,
+) -> Result<(), AppError> {
+    let mut next = 0;
+    let mut running = FuturesUnordered::new();
+    loop {
+        while running.len() < PARTS_AT_ONCE && next < outgoing.parts {
+            let part = next;
+            next += 1;
+            let Some(mail) = prepare(ctx, identity, outgoing, job, part)? else {
+                progress.part_done();
+                continue;
+            };
+            let counter = progress.counter();
+            let (http, network_id) = (ctx.http.clone(), ctx.network_id().to_owned());
+            running.push(async move {
+                let sent = deliver(&http, &network_id, job, &mail, &counter).await;
+                (part, sent)
+            });
+        }
+        let Some((part, sent)) = running.next().await else {
+            return Ok(());
+        };
+        // What others have brought in by then stays; they are not waited for.
+        let receipt = sent?;
+        ctx.db
+            .part_accepted(&outgoing.id, part, &receipt, clock::now())?;
+        progress.part_done();
+    }
+}
+
+/// The sealed part, from the outbox or made now; none if the node has it.
+fn prepare(
+    ctx: &mut Context,
+    identity: &Identity,
+    outgoing: &Outgoing,
+    job: &Job<'_>,
+    part: u32,
+) -> Result<Option<SealedMail>, AppError> {
+    match ctx.db.part_state(&outgoing.id, part)? {
+        PartState::Accepted => return Ok(None),
+        PartState::Sealed(mail) => return Ok(Some(mail)),
+        PartState::Missing => {}
+    }
+    let (Some(plan), Some(source)) = (&outgoing.plan, &outgoing.source) else {
+        return Err(AppError::Home(format!(
+            "part {part} of a message is missing in the outbox"
+        )));
+    };
+    let body = read_part(source, plan, part)?;
+    let card = card_for(identity, part, job.to);
+    let mail = seal_part(identity, plan, part, body, card, job.to, &job.network.sizes)?;
+    ctx.db.queue_part(&outgoing.id, part, &mail)?;
+    // Another process may have sealed it meanwhile; the outbox decides which one is sent.
+    match ctx.db.part_state(&outgoing.id, part)? {
+        PartState::Sealed(mail) => Ok(Some(mail)),
+        PartState::Accepted => Ok(None),
+        PartState::Missing => Ok(Some(mail)),
+    }
+}
+
+/// Sends one part until the node has accepted it: with every relay, in fresh layers each time.
+async fn deliver(
+    http: &layer_minus_http::HttpClient,
+    network_id: &str,
+    job: &Job<'_>,
+    mail: &SealedMail,
+    counter: &Arc<AtomicU64>,
+) -> Result<Receipt, AppError> {
+    let mut last = AppError::NoWay("no relay could be tried".to_owned());
+    let mut backoff = layer_minus_client_sdk::Backoff::new();
+    for round in 0..ROUNDS_MAX {
+        if round > 0 {
+            let pause = backoff.failed(&mut OsRng);
+            tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
+        }
+        for relay in &job.relays {
+            let now = clock::now();
+            let packet = mail.packet(&job.network, &job.route, job.to.inbox, now, &mut OsRng)?;
+            counter.store(0, Ordering::Relaxed);
+            let tell = |bytes| counter.store(bytes, Ordering::Relaxed);
+            let content = match link::exchange(http, relay, packet, Some(&tell)).await {
+                Ok(content) => content,
+                Err(error) if error.is_passing() => {
+                    last = error;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let node = job.node.node();
+            match answer::expect_acceptance(content, network_id, node, &mail.digest, now) {
+                Ok(receipt) => return Ok(receipt),
+                Err(error) => {
+                    let error = AppError::from(error);
+                    // Said by the recipient's node itself: others lead to the same one.
+                    if error.reason().is_some() {
+                        return Err(error);
+                    }
+                    last = error;
+                }
+            }
+        }
+    }
+    Err(last)
+}
