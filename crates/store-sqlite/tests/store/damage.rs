@@ -18,9 +18,9 @@ fn sample(path: &Path) -> Content {
     let mut store = open(path);
     store.begin().unwrap();
     for (number, table) in Table::ALL.into_iter().enumerate() {
-        for row in 0..40_u64 {
+        for row in 0..20_u64 {
             let seed = number as u64 * 100 + row;
-            let bytes = if row % 20 == 7 {
+            let bytes = if row % 10 == 7 {
                 30_000
             } else {
                 row as usize * 7
@@ -96,7 +96,7 @@ fn flipped_bits_are_found() {
     );
     let content = sample(&path);
     let bytes = fs::read(&path).unwrap();
-    let random = noise(11, 300 * 8);
+    let random = noise(11, 240 * 8);
     let mut found = [0; 3];
     for (number, random) in random.chunks_exact(8).enumerate() {
         let random = u64::from_le_bytes(random.try_into().unwrap()) as usize;
