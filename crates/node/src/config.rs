@@ -14,6 +14,8 @@ pub const LANE_SECS: u64 = 24 * 3_600;
 pub const SWEEP_ROWS_MAX: usize = 256;
 /// Most numbers without a packet that one search for the next push passes over.
 pub const NEXT_STEPS_MAX: usize = 1_024;
+/// Most packets that one stream of a shared consumer holds unacknowledged.
+pub const SHARE_WINDOW: usize = 16;
 /// Most consumers of one mailbox.
 pub const CONSUMERS_MAX: usize = 64;
 /// Most packets that one acknowledgement or one event removes; the rest follow with the next.

@@ -101,6 +101,17 @@ impl Live {
             .unwrap_or_default()
     }
 
+    /// How many packets are leased to a stream. None if its consumer does not share.
+    pub(crate) fn held_by(&self, id: ConnectionId) -> usize {
+        let Some(connection) = self.connections.get(&id) else {
+            return 0;
+        };
+        let key = (connection.client, connection.consumer);
+        self.leases
+            .get(&key)
+            .map_or(0, |leases| leases.held_by(id.0))
+    }
+
     /// Remembers that the entry which the sweep was at cannot be swept.
     pub(crate) fn quarantine(&mut self) {
         if let Some(entry) = self.sweeping.take()

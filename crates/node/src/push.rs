@@ -7,7 +7,7 @@ use layer_minus_message::{Answer, Listen, Position, PushedPacket, Reason, Standi
 use layer_minus_wallet::Address;
 
 use crate::{
-    config::{CONSUMERS_MAX, NEXT_STEPS_MAX},
+    config::{CONSUMERS_MAX, NEXT_STEPS_MAX, SHARE_WINDOW},
     event::{ConnectionId, Effect, Request},
     live::{Connection, InFlight},
     money::{self, code},
@@ -192,7 +192,10 @@ impl<S: Store> Parts<'_, S> {
         wallet: &Address,
         fresh: Option<&PushedPacket>,
     ) -> Result<(), Stop> {
-        for id in self.live.of_client(wallet) {
+        let mut streams = self.live.of_client(wallet);
+        // Of those that share, the one with the least unacknowledged work is fed first.
+        streams.sort_by_key(|id| self.live.held_by(*id));
+        for id in streams {
             self.feed(id, fresh)?;
         }
         Ok(())
@@ -207,7 +210,7 @@ impl<S: Store> Parts<'_, S> {
         let Some(connection) = self.live.connections.get(&id) else {
             return Ok(());
         };
-        if connection.in_flight.is_some() {
+        if connection.in_flight.is_some() || self.live.held_by(id) >= SHARE_WINDOW {
             return Ok(());
         }
         let connection = connection.clone();

@@ -142,6 +142,30 @@ fn a_shared_consumer_gives_each_packet_to_one_stream_and_takes_it_back() {
 }
 
 #[test]
+fn a_shared_consumer_feeds_the_least_busy_stream_and_never_more_than_its_window() {
+    let mut world = world();
+    let server = world.client();
+    let mut left = world.listen(&server, 1, Mode::Share);
+    let mut right = world.listen(&server, 1, Mode::Share);
+    for number in 0_u32..40 {
+        let (_, effects) = world.mail_effects(&server, &number.to_be_bytes(), SMALL);
+        left.take(&effects);
+        right.take(&effects);
+        for stream in [&mut left, &mut right] {
+            if let Some((seq, _)) = stream.pushed.last().cloned() {
+                world.hand(stream, seq);
+            }
+        }
+    }
+    assert_eq!((left.pushed.len(), right.pushed.len()), (16, 16));
+    let done: Vec<u64> = left.pushed.iter().map(|(seq, _)| *seq).collect();
+    let ack = world.ack(1, None, &done);
+    let (_, effects) = world.command_on(server.address(), ack, None);
+    left.take(&effects);
+    assert_eq!(left.pushed.len(), 17);
+}
+
+#[test]
 fn what_is_dropped_is_told_as_a_gap() {
     let mut world = World::new(NodeConfig {
         retention_secs: 3_600,
