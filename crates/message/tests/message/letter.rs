@@ -63,7 +63,7 @@ fn it_is_for_one_person_on_one_network() {
 }
 
 #[test]
-fn nobody_writes_in_anothers_name() {
+fn nobody_writes_in_the_name_of_another() {
     let world = world();
     let letter = world.letter("Hello Bobo");
     for signer in [
