@@ -1,6 +1,6 @@
 //! What commands work with.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use layer_minus_client_sdk::{Identity, Network, Route, Wallets};
 use layer_minus_http::{HttpClient, HttpError, HttpOptions, clock};
@@ -28,6 +28,7 @@ pub(crate) struct Context {
     pub(crate) http: HttpClient,
     global: Global,
     password: OnceCell<Password>,
+    own_node: Cell<Option<Address>>,
 }
 
 impl Context {
@@ -45,6 +46,7 @@ impl Context {
             directory,
             global: global.clone(),
             password: OnceCell::new(),
+            own_node: Cell::new(None),
         })
     }
 
@@ -58,7 +60,15 @@ impl Context {
     }
 
     pub(crate) fn identity(&self) -> Result<Identity, AppError> {
-        self.home.load_identity(self.password()?)
+        let identity = self.home.load_identity(self.password()?)?;
+        self.own_node.set(identity.node());
+        Ok(identity)
+    }
+
+    /// The node that we are registered at, as far as the identity was opened: it knows our wallet,
+    /// and better not our IP address.
+    pub(crate) fn own_node(&self) -> Option<Address> {
+        self.own_node.get()
     }
 
     pub(crate) fn wallets(&self) -> Result<Wallets, AppError> {

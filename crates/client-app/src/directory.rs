@@ -99,7 +99,7 @@ pub(crate) async fn import(ctx: &mut Context, source: &str) -> Result<Vec<Import
 
 /// Changes the directory as it is on disk now: another process may have changed it.
 fn change<T>(ctx: &mut Context, change: impl FnOnce(&mut Directory) -> T) -> Result<T, AppError> {
-    let _lock = ctx.home.lock()?;
+    let _lock = ctx.home.directory_lock()?;
     let path = ctx.home.directory();
     let mut directory = Directory::load(&path, &ctx.config.network, clock::now())?;
     let result = change(&mut directory);

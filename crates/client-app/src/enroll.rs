@@ -110,30 +110,41 @@ async fn attempt(
 
 /// Renews the registration when the card or the authorization runs out soon. The limit stays.
 pub(crate) async fn renew_if_due(
-    ctx: &Context,
+    ctx: &mut Context,
     identity: &mut Identity,
     via: &Via,
 ) -> Result<bool, AppError> {
-    let now = clock::now();
-    let Some(membership) = identity.membership.clone() else {
-        return Err(AppError::NotRegistered);
-    };
-    let paper_runs_out =
-        membership.authorization.expires_at <= now.saturating_add(AUTHORIZATION_SECS / 10);
-    if !identity.needs_renewal(now) && !paper_runs_out {
+    if !is_due(identity)? {
         return Ok(false);
     }
-    let node = ctx.directory.get(membership.node)?.clone();
-    let limit = membership
-        .authorization
-        .limit_units
-        .checked_mul(PUSD_PER_TOKEN_UNIT);
+    let node = own_node(ctx, identity, via).await?;
+    let _lock = ctx.home.lock()?;
+    // Another process may have done it, or rotated the certificate, while this one ran.
+    *identity = ctx.identity()?;
+    if !is_due(identity)? {
+        return Ok(false);
+    }
+    let limit = identity.membership.as_ref().and_then(|membership| {
+        membership
+            .authorization
+            .limit_units
+            .checked_mul(PUSD_PER_TOKEN_UNIT)
+    });
     let wish = Wish {
         limit_pusd: limit,
         ..Wish::default()
     };
     enroll(ctx, identity, &node, wish, via).await?;
     Ok(true)
+}
+
+fn is_due(identity: &Identity) -> Result<bool, AppError> {
+    let now = clock::now();
+    let Some(membership) = &identity.membership else {
+        return Err(AppError::NotRegistered);
+    };
+    let paper_until = membership.authorization.expires_at;
+    Ok(identity.needs_renewal(now) || paper_until <= now.saturating_add(AUTHORIZATION_SECS / 10))
 }
 
 /// The node that we are registered at, with its record.

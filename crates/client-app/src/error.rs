@@ -207,7 +207,7 @@ fn advice(reason: &Reason) -> Option<String> {
                 .to_owned()
         }
         Reason::NotBacked { granted_pusd } => {
-            format!("register with --limit {} or less", usd(*granted_pusd))
+            format!("use --limit {} or less", usd(*granted_pusd))
         }
         Reason::AuthorizationTooSmall { minimum_pusd } => {
             format!("use --limit {} or more", usd(*minimum_pusd))
@@ -279,10 +279,7 @@ mod tests {
         let error = AppError::Sdk(SdkError::Refused(Reason::NotBacked {
             granted_pusd: 500_000_000,
         }));
-        assert_eq!(
-            error.advice().unwrap(),
-            "register with --limit 0.0005 or less"
-        );
+        assert_eq!(error.advice().unwrap(), "use --limit 0.0005 or less");
         assert_eq!(
             layer_minus_client_sdk::money::parse_usd("0.0005").unwrap(),
             500_000_000

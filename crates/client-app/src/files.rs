@@ -89,6 +89,11 @@ fn options() -> OpenOptions {
     options
 }
 
+/// Opens a file for this user only, and makes it if there is none. What it holds stays.
+pub(crate) fn open_private(path: &Path) -> io::Result<File> {
+    options().create(true).truncate(false).open(path)
+}
+
 /// Makes a folder for this user only; one that exists is left as it is.
 pub(crate) fn private_folder(path: &Path) -> Result<(), AppError> {
     if path.is_dir() {

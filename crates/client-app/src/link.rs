@@ -39,12 +39,14 @@ pub(crate) fn relays(ctx: &Context, via: &Via, target: Address) -> Result<Vec<Re
     if let Some(named) = via.relay.as_deref().or(ctx.config.relay.as_deref()) {
         return Ok(vec![named_relay(ctx, named)?]);
     }
-    // The first layer's node is the next to be told; a hop can be posted to, but would see us too.
+    // A hop would see us and what is next; our own node knows our wallet, and is taken last.
     let known = |node: &&NodeRecord| node.node() != target && !via.hop.contains(&node.node());
     let mut relays: Vec<Relay> = shuffled(ctx.directory.iter().filter(known));
     if relays.is_empty() {
         relays = shuffled(ctx.directory.expired().filter(known));
     }
+    let own = ctx.own_node();
+    relays.sort_by_key(|relay| own.is_some() && relay.record.as_ref().map(NodeRecord::node) == own);
     relays.truncate(RELAYS_TRIED_MAX);
     if relays.is_empty() {
         return Err(AppError::NoWay(

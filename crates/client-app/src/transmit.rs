@@ -31,8 +31,6 @@ use crate::{
 
 /// How many parts are on the way at a time. Each is a connection of its own.
 const PARTS_AT_ONCE: usize = 4;
-/// How often a part is tried, with all relays each time, before the message stays in the outbox.
-const ROUNDS_MAX: usize = 3;
 
 /// Seals one part of a content to its recipient.
 pub(crate) fn seal_part(
@@ -51,11 +49,34 @@ pub(crate) fn seal_part(
     )?)
 }
 
-/// Our card for the first part, if the person does not have it yet.
-pub(crate) fn card_for(identity: &Identity, index: u32, to: &Recipient) -> Option<FullCard> {
-    (index == 0 && to.our_card < identity.card_version)
-        .then(|| identity.full_card())
-        .flatten()
+/// Our card, which goes along to people who do not have it yet, so that they can answer.
+#[derive(Debug)]
+pub(crate) struct OurCard {
+    full: Option<FullCard>,
+    version: u64,
+}
+
+impl OurCard {
+    /// The card that our node accepted, as long as it is good.
+    pub(crate) fn of(identity: &Identity) -> Self {
+        match identity.card(clock::now()) {
+            Ok(Some(card)) => Self {
+                full: identity.full_card(),
+                version: card.body.version,
+            },
+            _ => Self {
+                full: None,
+                version: 0,
+            },
+        }
+    }
+
+    /// What goes along with a part: the first one carries it.
+    pub(crate) fn for_part(&self, index: u32, to: &Recipient) -> Option<FullCard> {
+        self.full
+            .clone()
+            .filter(|_| index == 0 && to.our_card < self.version)
+    }
 }
 
 /// Reads one part of a file.
@@ -88,6 +109,9 @@ struct Job<'a> {
     network: Network,
     route: Route,
     relays: Vec<Relay>,
+    ours: OurCard,
+    /// How often a part is tried, with all relays each time.
+    rounds: usize,
 }
 
 /// Sends all parts of a message that the node does not have yet.
@@ -97,6 +121,7 @@ pub(crate) async fn transmit(
     outgoing: &Outgoing,
     to: &Recipient,
     progress: &Progress,
+    rounds: usize,
 ) -> Result<(), AppError> {
     let via = Via {
         relay: outgoing.relay.clone(),
@@ -110,18 +135,15 @@ pub(crate) async fn transmit(
         network,
         route,
         relays,
+        ours: OurCard::of(identity),
+        rounds,
     };
-    let sent = run(ctx, identity, outgoing, &job, progress).await;
-    if sent.is_ok() {
-        ctx.db.sent(&outgoing.id)?;
-        if outgoing.plan.is_some() {
-            ctx.db
-                .has_our_card(outgoing.recipient, identity.card_version)?;
-        }
-    } else {
-        ctx.db.release(&outgoing.id)?;
+    run(ctx, identity, outgoing, &job, progress).await?;
+    ctx.db.sent(&outgoing.id)?;
+    if outgoing.plan.is_some() {
+        ctx.db.has_our_card(outgoing.recipient, job.ours.version)?;
     }
-    sent
+    Ok(())
 }
 
 async fn run(
@@ -153,8 +175,7 @@ async fn run(
         };
         // What others have brought in by then stays; they are not waited for.
         let receipt = sent?;
-        ctx.db
-            .part_accepted(&outgoing.id, part, &receipt, clock::now())?;
+        ctx.db.part_accepted(&outgoing.id, part, &receipt)?;
         progress.part_done();
     }
 }
@@ -178,7 +199,7 @@ fn prepare(
         )));
     };
     let body = read_part(source, plan, part)?;
-    let card = card_for(identity, part, job.to);
+    let card = job.ours.for_part(part, job.to);
     let mail = seal_part(identity, plan, part, body, card, job.to, &job.network.sizes)?;
     ctx.db.queue_part(&outgoing.id, part, &mail)?;
     // Another process may have sealed it meanwhile; the outbox decides which one is sent.
@@ -199,7 +220,7 @@ async fn deliver(
 ) -> Result<Receipt, AppError> {
     let mut last = AppError::NoWay("no relay could be tried".to_owned());
     let mut backoff = layer_minus_client_sdk::Backoff::new();
-    for round in 0..ROUNDS_MAX {
+    for round in 0..job.rounds {
         if round > 0 {
             let pause = backoff.failed(&mut OsRng);
             tokio::time::sleep(std::time::Duration::from_millis(pause)).await;

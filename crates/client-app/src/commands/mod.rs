@@ -6,6 +6,7 @@ mod card;
 mod contacts;
 mod init;
 mod nodes;
+mod outbox;
 mod quote;
 mod register;
 mod send;

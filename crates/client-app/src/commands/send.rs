@@ -10,17 +10,15 @@ use layer_minus_client_sdk::{Identity, Plan, SealedMail, content};
 use layer_minus_http::clock;
 use layer_minus_packet::{SIZE_MAX, Sizes};
 use rand::{RngCore as _, rngs::OsRng};
-use serde_json::{Value, json};
 
 use crate::{
-    args::{Send, Via},
-    commands::quote,
+    args::Send,
+    commands::{outbox, quote},
     context::Context,
     db::outbox::Outgoing,
     error::AppError,
-    files, out,
+    files,
     people::{self, Recipient},
-    progress::Progress,
     transmit,
 };
 
@@ -57,7 +55,7 @@ pub(crate) async fn run(ctx: &mut Context, args: Send) -> Result<(), AppError> {
         ));
     }
     let Some(to) = args.to.clone() else {
-        return resume_all(ctx).await;
+        return outbox::resume_all(ctx, &args.via).await;
     };
     let source = source_of(&args)?;
     let identity = ctx.identity()?;
@@ -74,8 +72,9 @@ pub(crate) async fn run(ctx: &mut Context, args: Send) -> Result<(), AppError> {
         );
     }
     let outgoing = queue(ctx, &identity, &recipient, source, &args)?;
-    finish(ctx, &identity, &outgoing, &recipient).await?;
-    resume_others(ctx, &identity, &outgoing.id).await;
+    let id = outgoing.id;
+    outbox::send(ctx, &identity, &outgoing, &recipient).await?;
+    outbox::resume_others(ctx, &identity, &id).await;
     Ok(())
 }
 
@@ -176,7 +175,7 @@ fn queue(
             Vec::new()
         }
     };
-    ctx.db.queue(&outgoing, &sealed, now)?;
+    ctx.db.queue(&outgoing, &sealed)?;
     Ok(outgoing)
 }
 
@@ -201,11 +200,12 @@ fn seal_all(
     to: &Recipient,
     sizes: &Sizes,
 ) -> Result<Vec<SealedMail>, AppError> {
+    let ours = transmit::OurCard::of(identity);
     let seal = |index| {
         let range = plan.range(index);
         let (start, end) = (range.start as usize, range.end as usize);
         let body = Bytes::copy_from_slice(&content[start..end]);
-        let card = transmit::card_for(identity, index, to);
+        let card = ours.for_part(index, to);
         transmit::seal_part(identity, plan, index, body, card, to, sizes)
     };
     (0..plan.parts()).map(seal).collect()
@@ -230,156 +230,5 @@ fn content_type_of(path: &Path) -> &'static str {
         "mp4" => "video/mp4",
         "zip" => "application/zip",
         _ => content::BYTES,
-    }
-}
-
-/// Sends a message that is in the outbox, and says what became of it.
-async fn finish(
-    ctx: &mut Context,
-    identity: &Identity,
-    outgoing: &Outgoing,
-    to: &Recipient,
-) -> Result<(), AppError> {
-    let hops = outgoing.hops.len();
-    let bytes_on_wire = quote::price(ctx, outgoing.bytes, Some(&to.node), hops)?.bytes_on_wire;
-    let progress = Progress::new(ctx.out, outgoing.parts, bytes_on_wire);
-    let sent = transmit::transmit(ctx, identity, outgoing, to, &progress).await;
-    progress.finish();
-    match sent {
-        Ok(()) => tell(ctx, outgoing),
-        Err(error) => {
-            if error.is_passing() {
-                let have = ctx.db.accepted_parts(&outgoing.id)?;
-                ctx.out.note(&format!(
-                    "{have} of {} parts are at the node; the rest stays in the outbox: \
-                     client send --resume",
-                    outgoing.parts
-                ));
-            } else {
-                ctx.db.give_up(&outgoing.id)?;
-            }
-            Err(error)
-        }
-    }
-}
-
-fn tell(ctx: &Context, outgoing: &Outgoing) -> Result<(), AppError> {
-    let receipts = ctx.db.receipts(&outgoing.id)?;
-    let bytes: u64 = receipts.iter().map(|receipt| receipt.size).sum();
-    let accepted: Vec<Value> = receipts
-        .iter()
-        .filter_map(|part| {
-            let body: Value = serde_json::from_str(&part.acceptance.document).ok()?;
-            let plain = |name: &str| {
-                body.get(name)
-                    .and_then(Value::as_str)
-                    .map(|text| text.trim_start_matches("0x").to_owned())
-            };
-            Some(json!({
-                "part": part.part,
-                "receipt": plain("receipt"),
-                "digest": plain("digest"),
-                "accepted_at": plain("accepted_at"),
-                "kept_until": plain("kept_until"),
-                "size": part.size,
-            }))
-        })
-        .collect();
-    ctx.out.line(
-        || {
-            format!(
-                "accepted by node {} for {}: {} in {} packets ({} on the wire)",
-                outgoing.node,
-                outgoing.recipient,
-                out::bytes(outgoing.bytes),
-                receipts.len(),
-                out::bytes(bytes),
-            )
-        },
-        &json!({
-            "sent": true,
-            "id": hex::encode(outgoing.id),
-            "to": outgoing.recipient.to_string(),
-            "node": outgoing.node.to_string(),
-            "packets": receipts.len(),
-            "bytes": bytes.to_string(),
-            "content_bytes": outgoing.bytes.to_string(),
-            "digest": hex::encode(outgoing.digest),
-            "accepted": accepted,
-        }),
-    )
-}
-
-/// Takes up one message of the outbox again.
-async fn resume(
-    ctx: &mut Context,
-    identity: &Identity,
-    outgoing: &Outgoing,
-) -> Result<(), AppError> {
-    if let (Some(plan), Some(source)) = (&outgoing.plan, &outgoing.source)
-        && let Err(error) = transmit::check_source(source, plan)
-    {
-        // Without the very same file the rest cannot be made.
-        ctx.db.give_up(&outgoing.id)?;
-        return Err(error);
-    }
-    let via = Via {
-        relay: outgoing.relay.clone(),
-        hop: outgoing.hops.clone(),
-    };
-    let whom = outgoing.recipient.to_string();
-    let recipient = match people::resolve(ctx, &whom, &via).await {
-        Ok(recipient) => recipient,
-        Err(error) => {
-            ctx.db.release(&outgoing.id)?;
-            return Err(error);
-        }
-    };
-    if recipient.node.node() != outgoing.node {
-        // Sealed for a node that the person has left.
-        ctx.db.give_up(&outgoing.id)?;
-        return Err(AppError::Unknown(format!(
-            "{whom} has moved to node {}: send the message anew",
-            recipient.node.node()
-        )));
-    }
-    finish(ctx, identity, outgoing, &recipient).await
-}
-
-/// `send --resume`: everything that is unfinished; the first error is told at the end.
-async fn resume_all(ctx: &mut Context) -> Result<(), AppError> {
-    let identity = ctx.identity()?;
-    let (mut tried, mut first) = (Vec::new(), None);
-    while let Some(outgoing) = ctx.db.lease_unfinished(&tried, clock::now())? {
-        tried.push(outgoing.id);
-        if let Err(error) = resume(ctx, &identity, &outgoing).await {
-            ctx.out
-                .note(&format!("{}: {error}", hex::encode(outgoing.id)));
-            first = first.or(Some(error));
-        }
-    }
-    if tried.is_empty() {
-        return ctx.out.line(
-            || "nothing is left in the outbox".to_owned(),
-            &json!({ "resumed": 0 }),
-        );
-    }
-    match first {
-        Some(error) => Err(error),
-        None => Ok(()),
-    }
-}
-
-/// After a message was sent: others that are left. What fails stays for another time.
-async fn resume_others(ctx: &mut Context, identity: &Identity, just_sent: &[u8; 16]) {
-    let mut tried = vec![*just_sent];
-    while let Ok(Some(outgoing)) = ctx.db.lease_unfinished(&tried, clock::now()) {
-        tried.push(outgoing.id);
-        if let Err(error) = resume(ctx, identity, &outgoing).await {
-            ctx.out.note(&format!(
-                "left in the outbox: {}: {error}",
-                hex::encode(outgoing.id)
-            ));
-        }
     }
 }

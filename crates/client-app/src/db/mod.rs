@@ -42,7 +42,6 @@ CREATE TABLE outgoing (
     bytes        INTEGER NOT NULL,
     digest       BLOB NOT NULL,
     created_at   INTEGER NOT NULL,
-    leased_until INTEGER NOT NULL DEFAULT 0,
     done         INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE outgoing_parts (

@@ -14,8 +14,6 @@ use crate::error::AppError;
 
 /// Seconds after which an unfinished message is given up: nobody could open it any more.
 pub(crate) const OUTBOX_SECS_MAX: u64 = 30 * 86_400;
-/// How long a process may work on a message before another may take it over, seconds.
-pub(crate) const LEASE_SECS: u64 = 120;
 
 /// A message on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,13 +121,11 @@ fn text_of(path: &Path) -> Result<&str, AppError> {
 }
 
 impl Db {
-    /// Stores a message before it is sent, with the parts that are sealed already, and leases it to
-    /// this process.
+    /// Stores a message before it is sent, with the parts that are sealed already.
     pub(crate) fn queue(
         &mut self,
         outgoing: &Outgoing,
         sealed: &[SealedMail],
-        now: u64,
     ) -> Result<(), AppError> {
         let plan = outgoing.plan.as_ref().map(json).transpose()?;
         let source = outgoing.source.as_deref().map(text_of).transpose()?;
@@ -137,8 +133,8 @@ impl Db {
         let tx = self.write()?;
         tx.execute(
             "INSERT INTO outgoing (id, recipient, node, plan, source, hops, relay, parts, bytes,
-                                   digest, created_at, leased_until)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                                   digest, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             params![
                 outgoing.id.as_slice(),
                 outgoing.recipient.as_slice(),
@@ -150,8 +146,7 @@ impl Db {
                 outgoing.parts,
                 int(outgoing.bytes),
                 outgoing.digest.as_slice(),
-                int(outgoing.created_at),
-                int(now + LEASE_SECS)
+                int(outgoing.created_at)
             ],
         )?;
         for (part, mail) in sealed.iter().enumerate() {
@@ -208,19 +203,12 @@ impl Db {
         id: &[u8; 16],
         part: u32,
         receipt: &Receipt,
-        now: u64,
     ) -> Result<(), AppError> {
         let acceptance = json(&receipt.acceptance)?;
-        let tx = self.write()?;
-        tx.execute(
+        self.connection.execute(
             "UPDATE outgoing_parts SET message = NULL, acceptance = ?3 WHERE id = ?1 AND part = ?2",
             params![id.as_slice(), part, acceptance],
         )?;
-        tx.execute(
-            "UPDATE outgoing SET leased_until = ?2 WHERE id = ?1",
-            params![id.as_slice(), int(now + LEASE_SECS)],
-        )?;
-        tx.commit()?;
         Ok(())
     }
 
@@ -262,13 +250,6 @@ impl Db {
         Ok(())
     }
 
-    /// This process stops working on a message, which stays.
-    pub(crate) fn release(&mut self, id: &[u8; 16]) -> Result<(), AppError> {
-        let sql = "UPDATE outgoing SET leased_until = 0 WHERE id = ?1";
-        self.connection.execute(sql, [id.as_slice()])?;
-        Ok(())
-    }
-
     /// A message cannot be sent, or was long enough here: it goes with all its parts.
     pub(crate) fn give_up(&mut self, id: &[u8; 16]) -> Result<(), AppError> {
         let tx = self.write()?;
@@ -278,38 +259,17 @@ impl Db {
         Ok(())
     }
 
-    /// Takes an unfinished message that no process works on, the oldest first. `skip` were tried
-    /// already.
-    pub(crate) fn lease_unfinished(
-        &mut self,
-        skip: &[[u8; 16]],
-        now: u64,
-    ) -> Result<Option<Outgoing>, AppError> {
-        let tx = self.write()?;
-        let sql = format!(
-            "SELECT {COLUMNS} FROM outgoing WHERE done = 0 AND leased_until < ?1 ORDER BY created_at"
-        );
-        let found = {
-            let mut statement = tx.prepare(&sql)?;
-            let rows = statement.query_map([int(now)], read)?;
-            let mut found = None;
-            for row in rows {
-                let raw = row?;
-                if !skip.contains(&raw.outgoing.id) {
-                    found = Some(parse(raw)?);
-                    break;
-                }
+    /// An unfinished message, the oldest first. `skip` were tried already.
+    pub(crate) fn next_unfinished(&self, skip: &[[u8; 16]]) -> Result<Option<Outgoing>, AppError> {
+        let sql = format!("SELECT {COLUMNS} FROM outgoing WHERE done = 0 ORDER BY created_at");
+        let mut statement = self.connection.prepare(&sql)?;
+        for row in statement.query_map([], read)? {
+            let raw = row?;
+            if !skip.contains(&raw.outgoing.id) {
+                return parse(raw).map(Some);
             }
-            found
-        };
-        if let Some(outgoing) = &found {
-            tx.execute(
-                "UPDATE outgoing SET leased_until = ?2 WHERE id = ?1",
-                params![outgoing.id.as_slice(), int(now + LEASE_SECS)],
-            )?;
         }
-        tx.commit()?;
-        Ok(found)
+        Ok(None)
     }
 
     /// How many messages are unfinished.
@@ -405,28 +365,15 @@ mod tests {
         let path = folder.path().join("client.db");
         let mut db = Db::open(&path).unwrap();
         let outgoing = message(1, 3);
-        db.queue(&outgoing, &[mail("zero")], NOW).unwrap();
+        db.queue(&outgoing, &[mail("zero")]).unwrap();
         db.queue_part(&outgoing.id, 1, &mail("one")).unwrap();
         db.queue_part(&outgoing.id, 1, &mail("sealed anew by somebody else"))
             .unwrap();
         drop(db); // as after a crash
 
         let mut db = Db::open(&path).unwrap();
-        assert_eq!(
-            db.lease_unfinished(&[], NOW).unwrap(),
-            None,
-            "leased to the dead process"
-        );
-        let later = NOW + LEASE_SECS + 1;
-        assert_eq!(
-            db.lease_unfinished(&[], later).unwrap(),
-            Some(outgoing.clone())
-        );
-        assert_eq!(
-            db.lease_unfinished(&[], later).unwrap(),
-            None,
-            "leased to us now"
-        );
+        assert_eq!(db.next_unfinished(&[]).unwrap(), Some(outgoing.clone()));
+        assert_eq!(db.next_unfinished(&[outgoing.id]).unwrap(), None);
         let PartState::Sealed(one) = db.part_state(&outgoing.id, 1).unwrap() else {
             panic!()
         };
@@ -435,7 +382,7 @@ mod tests {
             db.part_state(&outgoing.id, 2).unwrap(),
             PartState::Missing
         ));
-        db.part_accepted(&outgoing.id, 1, &receipt(one.digest), later)
+        db.part_accepted(&outgoing.id, 1, &receipt(one.digest))
             .unwrap();
         assert!(matches!(
             db.part_state(&outgoing.id, 1).unwrap(),
@@ -458,12 +405,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut db = Db::open(&folder.path().join("client.db")).unwrap();
         for id in [2, 1, 3] {
-            db.queue(&message(id, 1), &[mail("x")], NOW).unwrap();
-            db.release(&[id; 16]).unwrap();
+            db.queue(&message(id, 1), &[mail("x")]).unwrap();
         }
-        let first = db.lease_unfinished(&[], NOW).unwrap().unwrap();
+        let first = db.next_unfinished(&[]).unwrap().unwrap();
         assert_eq!(first.id, [1; 16]);
-        let next = db.lease_unfinished(&[[2; 16]], NOW).unwrap().unwrap();
+        let next = db.next_unfinished(&[[1; 16], [2; 16]]).unwrap().unwrap();
         assert_eq!(next.id, [3; 16], "those that were tried are left out");
         db.sent(&first.id).unwrap();
         db.give_up(&next.id).unwrap();

@@ -110,12 +110,43 @@ impl Home {
         self.folder.join("received")
     }
 
-    /// Waits for, and takes, the lock under which identity, configuration and directory change.
+    /// Waits for, and takes, the lock under which keys and registration change.
     pub(crate) fn lock(&self) -> Result<Lock, AppError> {
-        let (path, file) = self.lock_file("home.lock")?;
+        self.wait_for("home.lock")
+    }
+
+    /// The same for the directory: it may be refreshed while the other lock is held.
+    pub(crate) fn directory_lock(&self) -> Result<Lock, AppError> {
+        self.wait_for("directory.lock")
+    }
+
+    /// The same for showing what was received, so that two listeners do not show it twice.
+    pub(crate) fn show_lock(&self) -> Result<Lock, AppError> {
+        self.wait_for("show.lock")
+    }
+
+    fn wait_for(&self, name: &str) -> Result<Lock, AppError> {
+        let (path, file) = self.lock_file(name)?;
         file.lock()
             .map_err(|error| AppError::file("lock", path, error))?;
         Ok(Lock(file))
+    }
+
+    /// Takes the lock of a message that is being sent, if no other process sends it. It ends with
+    /// the process, however that ends.
+    pub(crate) fn message_lock(&self, id: &[u8; 16]) -> Result<Option<Lock>, AppError> {
+        let (path, file) = self.lock_file(&message_lock(id))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Lock(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(AppError::file("lock", path, error)),
+        }
+    }
+
+    /// Removes the lock of a message that is in the outbox no more.
+    pub(crate) fn forget_message(&self, id: &[u8; 16]) {
+        // At worst an empty file stays.
+        let _ = std::fs::remove_file(self.folder.join(message_lock(id)));
     }
 
     /// Takes the lock of the one listener in `each` mode, if nobody has it.
@@ -134,14 +165,14 @@ impl Home {
 
     fn lock_file(&self, name: &str) -> Result<(PathBuf, File), AppError> {
         let path = self.folder.join(name);
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(|error| AppError::file("lock", &path, error))?;
+        let file =
+            files::open_private(&path).map_err(|error| AppError::file("lock", &path, error))?;
         Ok((path, file))
     }
+}
+
+fn message_lock(id: &[u8; 16]) -> String {
+    format!("sending-{}.lock", hex::encode(id))
 }
 
 /// The usual place, from what the environment says.

@@ -27,6 +27,10 @@ struct Saved {
 impl Session<'_> {
     /// Shows everything that is here and was not shown yet.
     pub(super) fn show_all(&mut self) -> Result<(), AppError> {
+        if self.ctx.db.next_unshown(&[])?.is_none() {
+            return Ok(());
+        }
+        let _lock = self.ctx.home.show_lock()?;
         while !self.is_enough() {
             let Some(whole) = self.ctx.db.next_unshown(&[])? else {
                 return Ok(());
@@ -44,7 +48,8 @@ impl Session<'_> {
     }
 
     fn show(&mut self, whole: Whole) -> Result<(), AppError> {
-        let text = whole.name.is_none() && whole.content_type.starts_with("text/");
+        let named = whole.name.is_some() && whole.from != NOBODY;
+        let text = !named && whole.content_type.starts_with("text/");
         let bytes = match &whole.content {
             Content::Body(body) => body.len() as u64,
             Content::Parts(transfer) => transfer.total_bytes,
@@ -148,6 +153,7 @@ impl Session<'_> {
                 "from_name": name,
                 "signed": from.is_some(),
                 "content_type": whole.content_type,
+                "name": whole.name,
                 "text": text,
                 "in_reply_to": whole.reply_to.map(hex::encode),
                 "sent_at": whole.sent_at.to_string(),

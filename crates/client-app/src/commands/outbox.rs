@@ -1,0 +1,209 @@
+//! From the outbox to the node, the first time and again.
+
+use serde_json::{Value, json};
+
+use layer_minus_client_sdk::Identity;
+
+use crate::{
+    args::Via,
+    commands::quote,
+    context::Context,
+    db::outbox::Outgoing,
+    error::AppError,
+    out,
+    people::{self, Recipient},
+    progress::Progress,
+    transmit,
+};
+
+/// Rounds through all relays for the message that was asked for.
+const ROUNDS: usize = 3;
+/// Rounds for messages that are taken up along the way: nobody should wait for them.
+const ROUNDS_OF_OTHERS: usize = 1;
+
+/// Sends a message that was put into the outbox just now, and says what became of it.
+pub(crate) async fn send(
+    ctx: &mut Context,
+    identity: &Identity,
+    outgoing: &Outgoing,
+    to: &Recipient,
+) -> Result<(), AppError> {
+    let Some(_lock) = ctx.home.message_lock(&outgoing.id)? else {
+        return Ok(()); // Another process was faster, and tells its own user.
+    };
+    let sent = finish(ctx, identity, outgoing, to, ROUNDS).await;
+    if let Err(error) = &sent
+        && error.is_passing()
+    {
+        let have = ctx.db.accepted_parts(&outgoing.id)?;
+        ctx.out.note(&format!(
+            "{have} of {} parts are at the node; the rest stays in the outbox: client send --resume",
+            outgoing.parts
+        ));
+    }
+    sent
+}
+
+async fn finish(
+    ctx: &mut Context,
+    identity: &Identity,
+    outgoing: &Outgoing,
+    to: &Recipient,
+    rounds: usize,
+) -> Result<(), AppError> {
+    let hops = outgoing.hops.len();
+    let bytes_on_wire = quote::price(ctx, outgoing.bytes, Some(&to.node), hops)?.bytes_on_wire;
+    let progress = Progress::new(ctx.out, outgoing.parts, bytes_on_wire);
+    let sent = transmit::transmit(ctx, identity, outgoing, to, &progress, rounds).await;
+    progress.finish();
+    match sent {
+        Ok(()) => {
+            ctx.home.forget_message(&outgoing.id);
+            tell(ctx, outgoing)
+        }
+        Err(error) if error.is_passing() => Err(error),
+        Err(error) => {
+            give_up(ctx, outgoing)?;
+            Err(error)
+        }
+    }
+}
+
+fn give_up(ctx: &mut Context, outgoing: &Outgoing) -> Result<(), AppError> {
+    ctx.home.forget_message(&outgoing.id);
+    ctx.db.give_up(&outgoing.id)
+}
+
+fn tell(ctx: &Context, outgoing: &Outgoing) -> Result<(), AppError> {
+    let receipts = ctx.db.receipts(&outgoing.id)?;
+    let bytes: u64 = receipts.iter().map(|receipt| receipt.size).sum();
+    let accepted: Vec<Value> = receipts
+        .iter()
+        .filter_map(|part| {
+            let body: Value = serde_json::from_str(&part.acceptance.document).ok()?;
+            let plain = |name: &str| {
+                let text = body.get(name).and_then(Value::as_str)?;
+                Some(text.trim_start_matches("0x").to_owned())
+            };
+            Some(json!({
+                "part": part.part,
+                "receipt": plain("receipt"),
+                "digest": plain("digest"),
+                "accepted_at": plain("accepted_at"),
+                "kept_until": plain("kept_until"),
+                "size": part.size,
+            }))
+        })
+        .collect();
+    ctx.out.line(
+        || {
+            let packets = match receipts.len() {
+                1 => "1 packet".to_owned(),
+                count => format!("{count} packets"),
+            };
+            format!(
+                "accepted by node {} for {}: {} in {packets}, {} on the wire",
+                outgoing.node,
+                outgoing.recipient,
+                out::bytes(outgoing.bytes),
+                out::bytes(bytes),
+            )
+        },
+        &json!({
+            "sent": true,
+            "id": hex::encode(outgoing.id),
+            "to": outgoing.recipient.to_string(),
+            "node": outgoing.node.to_string(),
+            "packets": receipts.len(),
+            "bytes": bytes.to_string(),
+            "content_bytes": outgoing.bytes.to_string(),
+            "digest": hex::encode(outgoing.digest),
+            "accepted": accepted,
+        }),
+    )
+}
+
+/// Takes up one message of the outbox again. False if another process is sending it.
+async fn resume(
+    ctx: &mut Context,
+    identity: &Identity,
+    outgoing: &Outgoing,
+    rounds: usize,
+) -> Result<bool, AppError> {
+    let Some(_lock) = ctx.home.message_lock(&outgoing.id)? else {
+        return Ok(false);
+    };
+    if let (Some(plan), Some(source)) = (&outgoing.plan, &outgoing.source)
+        && let Err(error) = transmit::check_source(source, plan)
+    {
+        // Without the very same file the rest cannot be made.
+        give_up(ctx, outgoing)?;
+        return Err(error);
+    }
+    let via = Via {
+        relay: outgoing.relay.clone(),
+        hop: outgoing.hops.clone(),
+    };
+    let whom = outgoing.recipient.to_string();
+    let recipient = people::resolve(ctx, &whom, &via).await?;
+    if recipient.node.node() != outgoing.node {
+        // Sealed for a node that the person has left.
+        give_up(ctx, outgoing)?;
+        return Err(AppError::Unknown(format!(
+            "{whom} has moved to node {}: send the message anew",
+            recipient.node.node()
+        )));
+    }
+    finish(ctx, identity, outgoing, &recipient, rounds).await?;
+    Ok(true)
+}
+
+/// `send --resume`: everything that is unfinished; the first error is told at the end. A relay or
+/// hops that are named now take the place of those that were named then.
+pub(crate) async fn resume_all(ctx: &mut Context, via: &Via) -> Result<(), AppError> {
+    let identity = ctx.identity()?;
+    let (mut tried, mut first) = (Vec::new(), None);
+    while let Some(mut outgoing) = ctx.db.next_unfinished(&tried)? {
+        tried.push(outgoing.id);
+        outgoing.relay = via.relay.clone().or(outgoing.relay);
+        if !via.hop.is_empty() {
+            outgoing.hops.clone_from(&via.hop);
+        }
+        match resume(ctx, &identity, &outgoing, ROUNDS).await {
+            Ok(true) => {}
+            Ok(false) => {
+                ctx.out.note(&format!(
+                    "{} is being sent already",
+                    hex::encode(outgoing.id)
+                ));
+            }
+            Err(error) => {
+                ctx.out
+                    .note(&format!("{}: {error}", hex::encode(outgoing.id)));
+                first = first.or(Some(error));
+            }
+        }
+    }
+    match first {
+        Some(error) => Err(error),
+        None if tried.is_empty() => ctx.out.line(
+            || "nothing is left in the outbox".to_owned(),
+            &json!({ "resumed": 0 }),
+        ),
+        None => Ok(()),
+    }
+}
+
+/// After a message was sent: others that are left. What fails stays for another time.
+pub(crate) async fn resume_others(ctx: &mut Context, identity: &Identity, just_sent: &[u8; 16]) {
+    let mut tried = vec![*just_sent];
+    while let Ok(Some(outgoing)) = ctx.db.next_unfinished(&tried) {
+        tried.push(outgoing.id);
+        if let Err(error) = resume(ctx, identity, &outgoing, ROUNDS_OF_OTHERS).await {
+            ctx.out.note(&format!(
+                "left in the outbox: {}: {error}",
+                hex::encode(outgoing.id)
+            ));
+        }
+    }
+}
