@@ -98,6 +98,13 @@ impl Views<'_> {
                 node.name()
             )));
         }
+        if let Some(other) = sheet.exchanges.iter().find(|e| e.line != "POST /post") {
+            return Err(Error::Differs(format!(
+                "'{}' came to {}",
+                other.line,
+                node.name()
+            )));
+        }
         if !found.is_empty() {
             let found = found.join(", ");
             return Err(Error::Differs(format!(

@@ -160,10 +160,22 @@ pub(crate) fn verify(config: &Config, out: Out) -> Result<(), DaemonError> {
 struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     node: Option<String>,
-    #[serde(flatten)]
-    totals: admin::Totals,
+    clients: u64,
+    waiting_packets: u64,
+    waiting_bytes: String,
+    passed_bytes: String,
+    charged_pusd: String,
     /// The part of what was charged that is storage.
     storage_pusd: String,
+    reserved_pusd: String,
+    lanes: Vec<Lane>,
+    ledger_balanced: bool,
+}
+
+#[derive(Serialize)]
+struct Lane {
+    node: String,
+    credited_pusd: String,
 }
 
 /// Totals, from a handle of its own that only reads.
@@ -176,16 +188,26 @@ pub(crate) fn status(config: &Config, out: Out) -> Result<(), DaemonError> {
     let node = keys::stated_address(&keys::KeyFiles::of(&config.data).wallet)
         .ok()
         .flatten();
+    let lanes = totals.lanes.iter().map(|lane| Lane {
+        node: lane.node.to_string(),
+        credited_pusd: lane.credited_pusd.to_string(),
+    });
     let status = Status {
         node: node.map(|node| node.to_string()),
-        totals,
+        clients: totals.clients,
+        waiting_packets: totals.waiting_packets,
+        waiting_bytes: totals.waiting_bytes.to_string(),
+        passed_bytes: totals.passed_bytes.to_string(),
+        charged_pusd: totals.charged_pusd.to_string(),
         storage_pusd: storage.to_string(),
+        reserved_pusd: totals.reserved_pusd.to_string(),
+        lanes: lanes.collect(),
+        ledger_balanced: totals.ledger_balanced,
     };
-    out.line(|| describe(&status, storage), &status)
+    out.line(|| describe(&status, &totals, storage), &status)
 }
 
-fn describe(status: &Status, storage_pusd: u128) -> String {
-    let totals = &status.totals;
+fn describe(status: &Status, totals: &admin::Totals, storage_pusd: u128) -> String {
     let storage = u64::try_from(storage_pusd).unwrap_or(u64::MAX);
     let mut text = format!(
         "node      {}\nclients   {}\nwaiting   {} packets, {} bytes\npassed    {} bytes\n\
@@ -205,11 +227,8 @@ fn describe(status: &Status, storage_pusd: u128) -> String {
         },
     );
     for lane in &totals.lanes {
-        text.push_str(&format!(
-            "\nlane      {} {}",
-            lane.node,
-            amount::show(lane.credited_pusd)
-        ));
+        let credited = amount::show(lane.credited_pusd);
+        text.push_str(&format!("\nlane      {} credited {credited}", lane.node));
     }
     text
 }

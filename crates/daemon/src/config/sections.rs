@@ -307,9 +307,12 @@ macro_rules! http_limits {
 
         impl Limits {
             pub(crate) fn http(&self) -> limits::Limits {
+                // One that is new there has its default here until it is named above.
+                #[allow(clippy::needless_update)]
                 limits::Limits {
                     $($second: Duration::from_secs(self.$second_key.get()),)*
                     $($number: self.$number,)*
+                    ..limits::Limits::default()
                 }
             }
         }
@@ -352,6 +355,8 @@ http_limits! {
         ask_peers_max: usize,
         /// Keys that are asked about at a time.
         asks_max: usize,
+        /// Keys that are asked about per minute.
+        asks_per_minute: u32,
         /// Bytes that are sealed again and sent on, per hour.
         onward_bytes_per_hour: u64,
         /// Packets without a lane that are opened per second.
@@ -366,5 +371,44 @@ impl Limits {
             return Err(format!("limits.header_timeout_secs is at least {least}"));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fields of a struct, by its debug output.
+    fn fields(value: &impl std::fmt::Debug) -> usize {
+        format!("{value:#?}")
+            .lines()
+            .filter(|line| line.starts_with("    "))
+            .count()
+    }
+
+    #[test]
+    fn every_limit_of_the_sockets_and_of_the_node_has_a_key() {
+        assert_eq!(
+            fields(&Limits::default()),
+            fields(&limits::Limits::default())
+        );
+        // The prices are a table of their own, and who takes clients is told by the program.
+        let node = format!("{:#?}", NodeConfig::default());
+        let named = node.lines().filter(|line| {
+            line.starts_with("    ") && !line.starts_with("     ") && line.contains(": ")
+        });
+        let own = ["takes_clients", "prices"];
+        let named = named.filter(|line| !own.iter().any(|own| line.trim().starts_with(own)));
+        let keys = format!("{:?}", Clients::default());
+        for line in named {
+            let name = line.trim().split(':').next().unwrap_or_default();
+            assert!(keys.contains(name), "{name} has no key in [clients]");
+        }
+        assert_eq!(Limits::default().http(), limits::Limits::default());
+        let clients = Clients {
+            heartbeat_secs: non_zero(7),
+            ..Clients::default()
+        };
+        assert_eq!(clients.node().heartbeat_secs, 7);
     }
 }

@@ -347,6 +347,11 @@ fn limits(text: &mut String) {
             ),
             ("", "asks_max", &limits.asks_max),
             (
+                "Keys that are asked about, per minute.",
+                "asks_per_minute",
+                &limits.asks_per_minute,
+            ),
+            (
                 "Bytes that this node takes out of its layers and sends on, per hour.",
                 "onward_bytes_per_hour",
                 &limits.onward_bytes_per_hour,
