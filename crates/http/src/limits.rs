@@ -8,7 +8,7 @@ use std::{
 
 /// Longest piece that is read from or written to a connection at once, bytes. What a packet costs
 /// while it is cut through is a small multiple of this: one piece read, one being written.
-pub const PIECE_BYTES_MAX: usize = 16 * 1024;
+pub const PIECE_BYTES_MAX: usize = 8 * 1024;
 /// Longest one-shot answer that is read, bytes: the largest sealed answer, with room for the layers
 /// of a nested one.
 pub const ANSWER_BYTES_MAX: usize = 128 * 1024;
@@ -16,6 +16,13 @@ pub const ANSWER_BYTES_MAX: usize = 128 * 1024;
 pub const H2_STREAMS_MAX: u32 = 64;
 /// Pause after the system refused to accept a connection, usually because too many files are open.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long the rest of a packet that was refused is read and forgotten, so that its sender gets to
+/// read the answer.
+pub const DRAIN: Duration = Duration::from_secs(2);
+/// How often a packet is passed on unchanged. One is usual: from where it was posted to the node
+/// that it is for. It is counted down in `max-forwards` (RFC 9110 §7.6.2), so that records that point
+/// at each other cannot keep a packet going round.
+pub const FORWARDS_MAX: u8 = 3;
 /// Idle connections to one next hop that are kept.
 pub const POOL_IDLE_MAX: usize = 16;
 /// How long they are kept: less than any [`Limits::header_timeout`] in use, so that the far side
@@ -59,6 +66,8 @@ pub struct Limits {
     pub ask_peers_max: usize,
     /// Keys that are asked about at a time.
     pub asks_max: usize,
+    /// Keys that are asked about per minute: the head of a packet is enough to make a node ask.
+    pub asks_per_minute: u32,
     /// For a next hop to open a lane, while the head of a packet is held back.
     pub lane_timeout: Duration,
     /// How long a next hop that opened no lane is forwarded to without one.
@@ -75,17 +84,18 @@ impl Default for Limits {
             handshake_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
-            upload_timeout: Duration::from_secs(1_800),
+            upload_timeout: Duration::from_secs(900),
             idle_timeout: Duration::from_secs(120),
             shutdown_timeout: Duration::from_secs(10),
             connections_max: 20_000,
             header_bytes_max: PIECE_BYTES_MAX,
-            packets_in_flight_max: 128,
+            packets_in_flight_max: 256,
             forwards_max: 4_096,
             streams_max: 20_000,
             ask_timeout: Duration::from_secs(2),
             ask_peers_max: 3,
             asks_max: 64,
+            asks_per_minute: 240,
             lane_timeout: Duration::from_secs(3),
             lane_pause: Duration::from_secs(30),
             onward_bytes_per_hour: 10_000_000_000,

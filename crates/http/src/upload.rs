@@ -2,7 +2,7 @@
 //! arrives. Never held whole.
 
 use std::{
-    future::Future as _,
+    future::{Future as _, poll_fn},
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
@@ -13,7 +13,7 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 use http_body::Body as _;
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, timeout};
 
 use crate::limits::PIECE_BYTES_MAX;
 
@@ -154,10 +154,18 @@ impl Upload {
         }
         // Room grows with what has come, not with what was announced.
         let mut whole = BytesMut::new();
-        while let Some(piece) = std::future::poll_fn(|cx| self.poll_piece(cx)).await {
+        while let Some(piece) = poll_fn(|cx| self.poll_piece(cx)).await {
             whole.extend_from_slice(&piece?);
         }
         Ok(whole.freeze())
+    }
+
+    /// Reads what is still to come and forgets it, for at most `within`. A sender that is refused
+    /// while it still sends would otherwise lose the answer with its connection.
+    pub(crate) async fn drain(&self, within: Duration) {
+        let rest = async { while let Some(Ok(_)) = poll_fn(|cx| self.poll_piece(cx)).await {} };
+        // Whoever is slower than that has to do without.
+        let _ = timeout(within, rest).await;
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Source> {

@@ -18,7 +18,7 @@ use crate::HttpError;
 /// Sealed records as they come; the connection closes when it is dropped.
 pub struct RecordStream {
     body: Incoming,
-    decoder: Decoder,
+    decoder: Box<Decoder>,
     timeout: Duration,
     timer: Pin<Box<Sleep>>,
     ended: bool,
@@ -29,7 +29,7 @@ impl RecordStream {
         let timer = Box::pin(tokio::time::sleep(timeout));
         Self {
             body,
-            decoder: Decoder::new(),
+            decoder: Box::default(),
             timeout,
             timer,
             ended: false,
@@ -82,7 +82,7 @@ impl RecordStream {
 
     fn malformed(&mut self) -> HttpError {
         self.ended = true;
-        self.decoder = Decoder::new();
+        *self.decoder = Decoder::new();
         HttpError::Malformed("not an event stream of records")
     }
 }

@@ -45,7 +45,7 @@ impl Gateway {
             let mut out = self.asks.lock();
             match out.get(&recipient) {
                 Some(done) => done.clone(),
-                None if out.len() >= self.asks.max => return,
+                None if out.len() >= self.asks.max || !self.gate.take_ask() => return,
                 None => {
                     let (asking, done) = watch::channel(());
                     out.insert(recipient, done.clone());

@@ -18,6 +18,10 @@ impl Gateway {
         arriving: Arriving,
         sender: Sender,
     ) -> Result<Answered, StatusCode> {
+        let forwards_left = sender
+            .forwards_left
+            .checked_sub(1)
+            .ok_or(StatusCode::NOT_FOUND)?;
         let _place = self.gate.forward().ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
         let Arriving {
             first,
@@ -26,7 +30,9 @@ impl Gateway {
             ..
         } = arriving;
         let sent = self
-            .send(hop, &first, || OutBody::upload(upload.clone()))
+            .send(hop, &first, forwards_left, || {
+                OutBody::upload(upload.clone())
+            })
             .await;
         let sent = sent.map_err(|error| {
             let status = upload

@@ -20,6 +20,7 @@ use crate::{
     },
     clock,
     lane::Token,
+    limits::FORWARDS_MAX,
 };
 
 /// How long a frame that a node makes for another may live, seconds.
@@ -88,20 +89,24 @@ impl QueryError {
 
 impl Gateway {
     /// Posts a packet that begins with `first` to a node, at the first of its URLs where somebody
-    /// is, on a lane if it opens one. `body` gives the packet anew for every URL; nothing of it was
+    /// is, on a lane if it opens one. Whoever is there may pass it on `forwards_left` times. `body` gives the packet anew for every URL; nothing of it was
     /// read when there was no connection.
     pub(crate) async fn send(
         &self,
         hop: &NextHop,
         first: &[u8],
+        forwards_left: u8,
         body: impl Fn() -> (OutBody, Arc<Progress>),
     ) -> Result<Sent, HttpError> {
-        let lane = self.lane_to(hop).await;
+        // Only where the packet came in is a lane opened for it: a packet that goes on and on must
+        // not hold up lanes that wait for each other.
+        let may_open = forwards_left + 1 >= FORWARDS_MAX;
+        let lane = Box::pin(self.lane_to(hop, may_open)).await;
         let token = lane
             .as_ref()
             .map(|lane| Token::new(lane.id, &lane.key, first));
         let header = token.and_then(Token::to_header);
-        let response = self.post(hop, header, body).await?;
+        let response = self.post(hop, header, forwards_left, body).await?;
         let on_lane = match (&lane, token) {
             (Some(lane), Some(token)) if response.status() == StatusCode::OK => {
                 let proved = token.is_proved(&lane.key, shown_proof(&response));
@@ -119,16 +124,20 @@ impl Gateway {
         &self,
         hop: &NextHop,
         authorization: Option<HeaderValue>,
+        forwards_left: u8,
         body: impl Fn() -> (OutBody, Arc<Progress>),
     ) -> Result<Response<Incoming>, HttpError> {
         let mut last = HttpError::Config("the node's record has no usable URL");
         for url in hop.urls.iter() {
             let (body, progress) = body();
             let mut request = post_request(url.clone(), body);
+            let headers = request.headers_mut();
+            headers.insert(
+                header::MAX_FORWARDS,
+                HeaderValue::from(u16::from(forwards_left)),
+            );
             if let Some(authorization) = &authorization {
-                request
-                    .headers_mut()
-                    .insert(header::AUTHORIZATION, authorization.clone());
+                headers.insert(header::AUTHORIZATION, authorization.clone());
             }
             match self.client.exchange(request, &progress, None).await {
                 Err(error) if error.is_connect() => last = error,
@@ -163,7 +172,7 @@ impl Gateway {
             .unwrap_or(keys.sizes.largest());
         let packet = seal_layer(&mut OsRng, &hop.certificate, &[&head, &frame.body], size)?;
         let response = self
-            .post(hop, None, || OutBody::whole(packet.clone()))
+            .post(hop, None, FORWARDS_MAX, || OutBody::whole(packet.clone()))
             .await?;
         if response.status() != StatusCode::OK {
             return Err(HttpError::Status {

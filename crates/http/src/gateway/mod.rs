@@ -15,7 +15,7 @@ use std::{
     time::Instant,
 };
 
-use http::{Method, Request, StatusCode, header};
+use http::{HeaderMap, Method, Request, StatusCode, header};
 use hyper::body::Incoming;
 use layer_minus_message::NodeRecord;
 use layer_minus_node::NodeKeys;
@@ -32,6 +32,7 @@ use crate::{
     answer::Form,
     clock,
     lane::{Token, outgoing::Lanes},
+    limits::{DRAIN, FORWARDS_MAX},
     server::{
         gate::Gate,
         plain::{Answered, page},
@@ -83,6 +84,8 @@ pub(crate) enum Way {
 pub(crate) struct Sender {
     pub(crate) lane: Option<Address>,
     pub(crate) form: Form,
+    /// How often the packet may still be passed on.
+    pub(crate) forwards_left: u8,
     /// Ends streams when the node stops.
     pub(crate) stop: CancellationToken,
 }
@@ -206,30 +209,46 @@ impl Gateway {
             .headers()
             .get(header::AUTHORIZATION)
             .and_then(Token::from_header);
+        let forwards_left = forwards_left(request.headers());
         let sizes = self.identity().keys.sizes;
-        let arriving = receive(request, &sizes, &self.limits, || self.gate.hold()).await?;
+        let arriving =
+            Box::pin(receive(request, &sizes, &self.limits, || self.gate.hold())).await?;
         let (lane, form) = self.lane_of(token, &arriving);
-        let sender = Sender { lane, form, stop };
+        let sender = Sender {
+            lane,
+            form,
+            forwards_left,
+            stop,
+        };
         let mut way = self.way(&arriving.recipient);
-        if matches!(way, Way::Ask) {
-            self.ask(arriving.recipient).await;
+        if matches!(way, Way::Ask) && forwards_left > 0 {
+            Box::pin(self.ask(arriving.recipient)).await;
             way = self.way(&arriving.recipient);
         }
-        match way {
+        let upload = arriving.upload.clone();
+        let outcome = match way {
             Way::Mine => {
                 self.counts.opened.fetch_add(1, Ordering::Relaxed);
-                Ok(("mine", self.serve_mine(arriving, sender).await?))
+                // Boxed, so that a packet pays for its own way only.
+                Box::pin(self.serve_mine(arriving, sender))
+                    .await
+                    .map(|answer| ("mine", answer))
             }
             Way::Forward(hop) => {
                 self.counts.forwarded.fetch_add(1, Ordering::Relaxed);
-                Ok(("forward", self.forward(&hop, arriving, sender).await?))
+                let answer = Box::pin(self.forward(&hop, arriving, sender)).await;
+                answer.map(|answer| ("forward", answer))
             }
             Way::Ask => Err(StatusCode::NOT_FOUND),
             Way::Refuse(refusal) => {
                 debug!(%refusal, "no way");
                 Err(StatusCode::NOT_FOUND)
             }
+        };
+        if outcome.is_err() {
+            upload.drain(DRAIN).await;
         }
+        outcome
     }
 
     /// Who forwarded the packet, if it proved it. A lane that is not known is no lane.
@@ -256,4 +275,13 @@ impl Gateway {
             Verdict::Refuse(refusal) => Way::Refuse(refusal),
         }
     }
+}
+
+/// What `max-forwards` allows; a client sends none.
+fn forwards_left(headers: &HeaderMap) -> u8 {
+    let Some(left) = headers.get(header::MAX_FORWARDS) else {
+        return FORWARDS_MAX;
+    };
+    let left = left.to_str().ok().and_then(|left| left.parse::<u8>().ok());
+    left.unwrap_or(0).min(FORWARDS_MAX)
 }

@@ -23,6 +23,7 @@ use crate::{
     answer::{Records, Upstream, records_stream, unframe},
     client::{body::OutBody, is_event_stream},
     clock,
+    limits::FORWARDS_MAX,
     server::plain::Answered,
 };
 
@@ -61,7 +62,9 @@ impl Gateway {
             return refuse(Reason::NoRoute, chain);
         };
         let sent = self
-            .send(&hop, &wrapped, || OutBody::whole(wrapped.clone()))
+            .send(&hop, &wrapped, FORWARDS_MAX, || {
+                OutBody::whole(wrapped.clone())
+            })
             .await;
         let sent = match sent {
             Ok(sent) if sent.response.status() == StatusCode::OK => sent,

@@ -36,6 +36,18 @@ enum State {
     Paused(Instant),
 }
 
+impl State {
+    /// The lane, if it is good for a while.
+    fn open(&self, now: u64) -> Option<Lane> {
+        match self {
+            Self::Open(lane) if lane.expires_at > now.saturating_add(RENEW_SECS) => {
+                Some(lane.clone())
+            }
+            _ => None,
+        }
+    }
+}
+
 /// One next hop; whoever holds the lock opens the lane, the others wait.
 type Slot = Arc<tokio::sync::Mutex<State>>;
 
@@ -80,16 +92,21 @@ impl Lanes {
 }
 
 impl Gateway {
-    /// The lane to a next hop, if it opens one in time.
-    pub(crate) async fn lane_to(&self, hop: &NextHop) -> Option<Lane> {
+    /// The lane to a next hop: the one there is, or if `may_open` one that it opens in time.
+    pub(crate) async fn lane_to(&self, hop: &NextHop, may_open: bool) -> Option<Lane> {
         let slot = self.lanes.slot(hop.node);
+        if !may_open {
+            return slot
+                .try_lock()
+                .ok()
+                .and_then(|state| state.open(clock::now()));
+        }
         let mut state = timeout(self.limits.lane_timeout, slot.lock()).await.ok()?;
-        match &*state {
-            State::Open(lane) if lane.expires_at > clock::now().saturating_add(RENEW_SECS) => {
-                return Some(lane.clone());
-            }
-            State::Paused(until) if *until > Instant::now() => return None,
-            _ => {}
+        if let Some(lane) = state.open(clock::now()) {
+            return Some(lane);
+        }
+        if matches!(&*state, State::Paused(until) if *until > Instant::now()) {
+            return None;
         }
         let opened = timeout(self.limits.lane_timeout, self.open_lane(hop))
             .await

@@ -50,7 +50,7 @@ pub(crate) enum Told {
     /// A request and who waits for it. The permit bounds how many there are.
     Request {
         id: RequestId,
-        event: Event,
+        event: Box<Event>,
         reply: oneshot::Sender<Outcome>,
         _room: OwnedSemaphorePermit,
     },
@@ -170,7 +170,7 @@ impl NodeHandle {
             .told
             .send(Told::Request {
                 id,
-                event: make(id),
+                event: Box::new(make(id)),
                 reply,
                 _room: room,
             })

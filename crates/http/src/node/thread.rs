@@ -127,7 +127,7 @@ impl<B: Brain> Worker<B> {
                 id, event, reply, ..
             } => {
                 self.waiting.insert(id, reply);
-                events.push(event);
+                events.push(*event);
             }
             Told::Handed { connection, seq } => events.push(Event::Handed { connection, seq }),
             Told::Closed { connection } => {
@@ -178,7 +178,8 @@ impl<B: Brain> Worker<B> {
                 connection,
                 first,
             } => {
-                let (sender, items) = mpsc::channel(STREAM_QUEUE_MAX);
+                // A long absence may begin with many gaps.
+                let (sender, items) = mpsc::channel(STREAM_QUEUE_MAX + first.len());
                 let queue = StreamQueue::new(connection, items, self.told.clone());
                 self.streams.insert(connection, sender);
                 for answer in first {

@@ -146,10 +146,15 @@ impl Server {
         prepare(&stream);
         let (first, idle) = (self.limits.header_timeout, self.limits.idle_timeout);
         let Some(acceptor) = &self.acceptor else {
-            return self.talk(Guarded::new(stream, first, idle)).await;
+            return Box::pin(self.talk(Guarded::new(stream, first, idle))).await;
         };
-        match timeout(self.limits.handshake_timeout, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => self.talk(Guarded::new(stream, first, idle)).await,
+        match timeout(
+            self.limits.handshake_timeout,
+            Box::pin(acceptor.accept(stream)),
+        )
+        .await
+        {
+            Ok(Ok(stream)) => Box::pin(self.talk(Guarded::new(stream, first, idle))).await,
             Ok(Err(_)) => debug!("tls handshake failed"),
             Err(_) => debug!("tls handshake timed out"),
         }

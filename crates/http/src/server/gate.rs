@@ -25,6 +25,7 @@ pub(crate) struct Gate {
     forwards: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     unpaid: Bucket,
+    asks: Bucket,
     onward: Bucket,
 }
 
@@ -33,11 +34,13 @@ impl Gate {
         let places = |count: usize| Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
         let hour = Duration::from_secs(3_600);
         let unpaid = u64::from(limits.unpaid_requests_per_second);
+        let asks = u64::from(limits.asks_per_minute);
         Self {
             held: places(limits.packets_in_flight_max),
             forwards: places(limits.forwards_max),
             streams: places(limits.streams_max),
             unpaid: Bucket::new(unpaid, Duration::from_secs(1)),
+            asks: Bucket::new(asks, Duration::from_secs(60)),
             onward: Bucket::new(limits.onward_bytes_per_hour, hour),
         }
     }
@@ -63,6 +66,11 @@ impl Gate {
     /// Whether one more request that nobody pays for is opened.
     pub(crate) fn take_unpaid(&self) -> bool {
         self.unpaid.take(1)
+    }
+
+    /// Whether one more key is asked about.
+    pub(crate) fn take_ask(&self) -> bool {
+        self.asks.take(1)
     }
 
     /// Whether so many bytes may be sent on to a further node.

@@ -1,0 +1,103 @@
+//! Who is credited, and what happens when lanes are not known.
+
+use layer_minus_node::{admin, memory::MemoryStore};
+
+use crate::{
+    raw::{self, question},
+    world::{SMALL, network, person::Person, recipient, relay},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_packet_after_the_first_is_on_the_lane() {
+    let places = network(&[relay(&[1]), recipient(&[]).tapped()]).await;
+    let tap = places[1].tap.clone().unwrap();
+    for _ in 0..3 {
+        let outgoing = question(&places[1].record);
+        let raw = raw::post(places[0].addr, "application/octet-stream", &outgoing.packet).await;
+        assert_eq!(raw.status, 200);
+        outgoing.pending.answer(&raw.body).unwrap();
+        assert!(
+            raw.header("authentication-info").is_none(),
+            "the client sees nothing of it"
+        );
+    }
+    let up: Vec<u8> = tap
+        .links()
+        .iter()
+        .flat_map(|link| link.up.clone())
+        .collect();
+    let count = |name: &[u8]| {
+        up.windows(name.len())
+            .filter(|window| *window == name)
+            .count()
+    };
+    assert_eq!(tap.packets().len(), 4, "one opens the lane");
+    assert_eq!(count(b"authorization: Bearer "), 3);
+    let down: Vec<u8> = tap
+        .links()
+        .iter()
+        .flat_map(|link| link.down.clone())
+        .collect();
+    let shown = b"authentication-info: rspauth=";
+    assert_eq!(
+        down.windows(shown.len())
+            .filter(|window| window == shown)
+            .count(),
+        3
+    );
+    let node = { places }.remove(1).stop().await;
+    let earned: u64 = admin::totals(node.store())
+        .unwrap()
+        .lanes
+        .iter()
+        .map(|l| l.credited_pusd)
+        .sum();
+    assert_eq!(earned, 0, "nothing posted, nobody earns");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_forgot_its_lanes_loses_no_packet() {
+    let mut places = network(&[relay(&[1]), recipient(&[])]).await;
+    let ask = async |places: &[crate::world::Place]| {
+        let outgoing = question(&places[1].record);
+        let raw = raw::post(places[0].addr, "application/octet-stream", &outgoing.packet).await;
+        assert_eq!(raw.status, 200);
+        outgoing.pending.answer(&raw.body).unwrap();
+    };
+    ask(&places).await;
+    let forgetful = places.remove(1).restart(|_| MemoryStore::new()).await;
+    places.push(forgetful);
+    ask(&places).await;
+    ask(&places).await;
+    let remembering = places.remove(1).restart(|store| store).await;
+    places.push(remembering);
+    ask(&places).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_post_without_a_lane_or_with_a_forged_one_credits_nobody() {
+    let mut places = network(&[relay(&[1]), recipient(&[])]).await;
+    // Bobo posts straight to his node: everything works, and nobody is credited.
+    let mut bobo = Person::new(&places[1], &places[1]);
+    bobo.register().await;
+    let mut stream = bobo.listen().await;
+    bobo.receive_from(&bobo, b"to myself", SMALL).await;
+    assert_eq!(bobo.read(&stream.packet().await), "to myself");
+
+    let outgoing = question(&places[1].record);
+    let head = format!(
+        "POST /post HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: {SMALL}\r\n\r\n",
+        "A".repeat(43)
+    );
+    let raw = raw::send(places[1].addr, &head, &outgoing.packet).await;
+    assert_eq!(raw.status, 200);
+    assert!(raw.header("authentication-info").is_none());
+    outgoing.pending.answer(&raw.body).unwrap();
+    drop(stream);
+    let node = places.remove(1).stop().await;
+    let totals = admin::totals(node.store()).unwrap();
+    assert!(
+        totals.charged_pusd > 0 && totals.lanes.is_empty(),
+        "{totals:?}"
+    );
+}

@@ -1,0 +1,14 @@
+//! Everything over real sockets on 127.0.0.1.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod forms;
+mod forward;
+mod lanes;
+mod onion;
+mod plain;
+mod raw;
+mod secure;
+mod streams;
+mod who_has;
+mod world;

@@ -1,0 +1,127 @@
+//! Unknown keys: three nodes, of which the first does not know the third.
+
+use std::time::Duration;
+
+use layer_minus_http::{Limits, clock};
+use layer_minus_routing::{Source, Verdict, decide};
+
+use crate::{
+    raw::{self, question},
+    world::{Maker, network, relay},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_names_the_holder_and_the_holder_proves_it() {
+    let places = network(&[relay(&[1]), relay(&[2]), relay(&[]).tapped()]).await;
+    let outgoing = question(&places[2].record);
+    let raw = raw::post(places[0].addr, "application/octet-stream", &outgoing.packet).await;
+    assert_eq!(raw.status, 200);
+    outgoing.pending.answer(&raw.body).unwrap();
+
+    let table = places[0].gateway.table().read().unwrap();
+    let entry = table
+        .entries()
+        .find(|entry| entry.record.node() == places[2].address())
+        .unwrap();
+    assert!(entry.proved && entry.routes);
+    assert_eq!(entry.source, Source::Peer(places[1].address()));
+    let key = places[2].record.certificate.encryption_key().into();
+    assert!(matches!(
+        decide(&key, &table, clock::now()),
+        Verdict::Forward(_)
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_for_one_key_asks_once() {
+    let places = network(&[relay(&[1]), relay(&[2]).tapped(), relay(&[]).tapped()]).await;
+    let posts: Vec<_> = (0..20)
+        .map(|_| {
+            let (addr, outgoing) = (places[0].addr, question(&places[2].record));
+            tokio::spawn(async move {
+                let kind = "application/octet-stream";
+                raw::post(addr, kind, &outgoing.packet).await.status
+            })
+        })
+        .collect();
+    for post in posts {
+        assert_eq!(post.await.unwrap(), 200);
+    }
+    let asked = places[1].tap.as_ref().unwrap().packets().len();
+    assert_eq!(asked, 1, "one question to the peer");
+    // The proof, one lane, and the packets.
+    let seen = places[2].tap.as_ref().unwrap().packets().len();
+    assert_eq!(seen, 22);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stolen_key_in_a_foreign_record_is_not_believed() {
+    let places = network(&[relay(&[1]), relay(&[]), relay(&[])]).await;
+    // A thief binds the third node's key under a record of his own; the second node believes him.
+    let thief = Maker {
+        certificate: key_of(&places[2]),
+        ..Maker::new()
+    };
+    let url = places[1].url().to_owned();
+    let stolen = std::panic::catch_unwind(|| thief.record(&[url], false));
+    // Either the record cannot be made, because the certificate names another wallet, or asking
+    // its URL proves nothing. Both leave the first node without a route.
+    if let Ok(record) = stolen {
+        let mut table = places[1].gateway.table().write().unwrap();
+        table
+            .insert(record, Source::Configured, false, clock::now())
+            .unwrap();
+    }
+    let outgoing = question(&places[2].record);
+    let raw = raw::post(places[0].addr, "application/octet-stream", &outgoing.packet).await;
+    assert_eq!(raw.status, 404);
+}
+
+fn key_of(place: &crate::world::Place) -> layer_minus_seal::SecretCertificate {
+    place.keys.keyring.iter().next().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_holder_that_is_elsewhere_cannot_prove_it() {
+    let places = network(&[relay(&[1]), relay(&[]), relay(&[])]).await;
+    // The second node knows an old address of the third, where somebody else is now.
+    let maker = Maker::new();
+    let record = maker.record(&[places[2].url().to_owned()], false);
+    {
+        let mut table = places[1].gateway.table().write().unwrap();
+        table
+            .insert(record.clone(), Source::Configured, false, clock::now())
+            .unwrap();
+    }
+    let outgoing = question(&record);
+    let raw = raw::post(places[0].addr, "application/octet-stream", &outgoing.packet).await;
+    assert_eq!(raw.status, 404);
+    assert_eq!(places[0].gateway.table().read().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn peers_that_are_silent_cost_no_more_than_the_limit() {
+    let limits = Limits {
+        ask_timeout: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let places = network(&[relay(&[]).limits(limits), relay(&[])]).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/post", listener.local_addr().unwrap());
+    let record = Maker::new().record(&[url], false);
+    {
+        let mut table = places[0].gateway.table().write().unwrap();
+        table
+            .insert(record, Source::Configured, false, clock::now())
+            .unwrap();
+    }
+    let packet = question(&places[1].record).packet;
+    let started = std::time::Instant::now();
+    let raw = raw::post(places[0].addr, "application/octet-stream", &packet).await;
+    assert_eq!(raw.status, 404);
+    let took = started.elapsed();
+    assert!(
+        took >= Duration::from_millis(300) && took < Duration::from_secs(2),
+        "{took:?}"
+    );
+}
