@@ -1,0 +1,143 @@
+//! A relay or a recipient.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{self, Command},
+    sync::atomic::{AtomicU16, Ordering},
+};
+
+use serde_json::Value;
+
+use super::{
+    binaries,
+    process::{Ended, Process},
+};
+
+/// A node: its folder, its port, and its process while it runs.
+#[derive(Debug)]
+pub struct Node {
+    name: String,
+    program: PathBuf,
+    folder: PathBuf,
+    password: PathBuf,
+    process: Option<Process>,
+    /// Where it listens, on 127.0.0.1.
+    pub port: u16,
+    /// Its wallet.
+    pub address: String,
+    /// The record that it hands out.
+    pub record: Value,
+}
+
+impl Node {
+    /// Makes keys and configuration.
+    pub fn init(program: &str, name: &str, root: &Path, password: &Path) -> Self {
+        let folder = root.join(name);
+        fs::create_dir(&folder).expect("a folder");
+        let mut node = Self {
+            name: name.to_owned(),
+            program: binaries::sibling(program),
+            folder,
+            password: password.to_owned(),
+            process: None,
+            port: free_port(),
+            address: String::new(),
+            record: Value::Null,
+        };
+        let listen = format!("127.0.0.1:{}", node.port);
+        let made = node.ask(&["init", "--light-kdf", "--data", "data", "--listen", &listen]);
+        node.address = text(&made, "node");
+        node.record = node.ask(&["record"]).pop().expect("a record");
+        node
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .arg("--json")
+            .arg("--config")
+            .arg(self.folder.join("node.toml"))
+            .arg("--password-file")
+            .arg(&self.password)
+            .args(words);
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, words: &[&str]) -> Ended {
+        let name = format!("node {} {words:?}", self.name);
+        Process::start(&name, &mut self.command(words), &self.folder.join("log")).end()
+    }
+
+    /// Runs a command that goes well; what it printed.
+    pub fn ask(&self, words: &[&str]) -> Vec<Value> {
+        self.run(words).ok()
+    }
+
+    /// Starts it; returns when it listens.
+    pub fn start(&mut self) {
+        let name = format!("node {}", self.name);
+        let log = self.folder.join("log");
+        let process = Process::start(&name, &mut self.command(&["run"]), &log);
+        process.next("'listening'", |line| line.get("listening").is_some());
+        self.process = Some(process);
+    }
+
+    /// Ends it on the spot: `kill -9`.
+    pub fn kill_9(&mut self) {
+        self.process.take().expect("a running node").kill_9();
+    }
+
+    /// Whether its process runs.
+    pub fn is_running(&mut self) -> bool {
+        self.process.as_mut().is_some_and(Process::is_running)
+    }
+
+    /// A code that brings whoever registers with it `amount`.
+    pub fn invite(&self, amount: &str) -> String {
+        text(&self.ask(&["invite", "--amount", amount]), "invite")
+    }
+
+    /// Its configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("node.toml")
+    }
+
+    /// The file of its store.
+    pub fn store(&self) -> PathBuf {
+        let data = fs::read_dir(self.folder.join("data")).expect("the data folder");
+        let files = data.map(|entry| entry.expect("an entry").path());
+        let is_store = |path: &PathBuf| {
+            let mut start = [0_u8; 16];
+            let read = fs::File::open(path)
+                .and_then(|mut file| std::io::Read::read_exact(&mut file, &mut start));
+            read.is_ok() && start.starts_with(b"SQLite format 3")
+        };
+        let mut stores = files.filter(is_store);
+        stores.next().expect("a store")
+    }
+}
+
+/// A text field of the last object that has it.
+pub fn text(printed: &[Value], field: &str) -> String {
+    let found = printed
+        .iter()
+        .rev()
+        .find_map(|line| line.get(field)?.as_str());
+    found
+        .unwrap_or_else(|| panic!("no '{field}' in {printed:?}"))
+        .to_owned()
+}
+
+/// A port that nobody has, below those that systems give to outgoing connections: a node that is
+/// started again must find it free.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 12_000 + (process::id().wrapping_mul(61) % 15_000) as u16;
+    (0..1_000)
+        .map(|_| first + NEXT.fetch_add(1, Ordering::Relaxed) % 5_000)
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a free port")
+}
