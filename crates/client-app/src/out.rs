@@ -21,7 +21,7 @@ impl Out {
         self.json
     }
 
-    /// Prints a result: `human` for people, `value` as one line of JSON for programs.
+    /// Prints a result: `human` for people, made fit for a terminal, `value` as one line of JSON for programs.
     pub(crate) fn line(
         self,
         human: impl FnOnce() -> String,
@@ -30,7 +30,7 @@ impl Out {
         let text = if self.json {
             serde_json::to_string(value).map_err(|error| AppError::Output(error.into()))?
         } else {
-            human()
+            printable(&human())
         };
         self.raw(&text)
     }
@@ -47,7 +47,7 @@ impl Out {
     pub(crate) fn note(self, text: &str) {
         if !self.json {
             // Nobody can be told if this cannot be written.
-            let _ = writeln!(io::stderr().lock(), "{text}");
+            let _ = writeln!(io::stderr().lock(), "{}", printable(text));
         }
     }
 
@@ -65,9 +65,10 @@ impl Out {
             let _ = writeln!(io::stdout().lock(), "{value}");
         } else {
             let mut stderr = io::stderr().lock();
-            let _ = writeln!(stderr, "error: {error}");
+            // What a node gave as its reason may be in it.
+            let _ = writeln!(stderr, "error: {}", printable(&error.to_string()));
             if let Some(advice) = error.advice() {
-                let _ = writeln!(stderr, "  next: {advice}");
+                let _ = writeln!(stderr, "  next: {}", printable(&advice));
             }
         }
     }

@@ -6,13 +6,19 @@ use crate::error::SdkError;
 pub const PUSD_PER_USD: u64 = 1_000_000_000_000;
 const DECIMALS: usize = 12;
 
-/// Reads an amount in US dollars with up to 12 decimals: `1`, `0.50`, `$0.000001`.
+/// Reads an amount in US dollars with up to 12 decimals, `1`, `$0.50`, `0.000001usd`, or in
+/// picodollars, `1000000p$`.
 ///
 /// # Errors
 /// [`SdkError::Amount`] for anything else, and for more than 18 million dollars.
 pub fn parse_usd(text: &str) -> Result<u64, SdkError> {
     let bad = || SdkError::Amount(text.chars().take(40).collect());
     let digits = text.trim();
+    if let Some(pusd) = digits.strip_suffix("p$") {
+        let plain = !pusd.is_empty() && pusd.bytes().all(|byte| byte.is_ascii_digit());
+        return pusd.parse().ok().filter(|_| plain).ok_or_else(bad);
+    }
+    let digits = digits.strip_suffix("usd").unwrap_or(digits);
     let digits = digits.strip_prefix('$').unwrap_or(digits);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let numeric = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
@@ -52,6 +58,8 @@ mod tests {
         assert_eq!(parse_usd(" $0.50 ").unwrap(), PUSD_PER_USD / 2);
         assert_eq!(parse_usd("0.000001").unwrap(), 1_000_000);
         assert_eq!(parse_usd("0.000000000001").unwrap(), 1);
+        assert_eq!(parse_usd("1.00usd").unwrap(), PUSD_PER_USD);
+        assert_eq!(parse_usd("1000000p$").unwrap(), 1_000_000);
         for bad in [
             "",
             ".",
@@ -63,6 +71,10 @@ mod tests {
             "0.0000000000001",
             "18446745",
             "1 2",
+            "p$",
+            "+1p$",
+            "1.5p$",
+            "usd",
         ] {
             assert!(parse_usd(bad).is_err(), "{bad}");
         }

@@ -4,9 +4,7 @@ use layer_minus_client_sdk::money::format_usd;
 use layer_minus_message::NodeRecord;
 use serde_json::json;
 
-use crate::{
-    args::NodesAction, context::Context, directory, error::AppError, out::printable, when,
-};
+use crate::{args::NodesAction, context::Context, directory, error::AppError, when};
 
 /// For prices per megabyte.
 const BYTES_PER_MB: u128 = 1_000_000;
@@ -47,7 +45,7 @@ fn tell(ctx: &Context, node: &NodeRecord) -> Result<(), AppError> {
             format!(
                 "{kind:<9} {}  {}  {}/MB  until {}",
                 node.node(),
-                printable(&body.urls.join(" ")),
+                body.urls.join(" "),
                 format_usd(per_mb),
                 when::utc(body.valid_until),
             )

@@ -59,9 +59,6 @@ pub(crate) async fn run(ctx: &mut Context, args: Send) -> Result<(), AppError> {
     };
     let source = source_of(&args)?;
     let identity = ctx.identity()?;
-    if identity.node().is_none() {
-        return Err(AppError::NotRegistered);
-    }
     let recipient = people::resolve(ctx, &to, &args.via).await?;
     if args.quote {
         return quote::tell(
@@ -75,7 +72,7 @@ pub(crate) async fn run(ctx: &mut Context, args: Send) -> Result<(), AppError> {
     let id = outgoing.id;
     outbox::send(ctx, &identity, &outgoing, &recipient).await?;
     outbox::resume_others(ctx, &identity, &id).await;
-    Ok(())
+    ctx.db.trim()
 }
 
 fn source_of(args: &Send) -> Result<Source, AppError> {

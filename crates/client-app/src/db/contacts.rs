@@ -110,7 +110,8 @@ impl Db {
         let tx = self.write()?;
         tx.execute(
             "INSERT INTO contacts (address, name, node, version, added_at) VALUES (?1, ?2, ?3, 0, ?4)
-             ON CONFLICT (address) DO UPDATE SET name = ?2",
+             ON CONFLICT (address) DO UPDATE
+             SET name = ?2, node = CASE WHEN card IS NULL THEN ?3 ELSE node END",
             params![short.wallet.as_slice(), name, short.node.as_slice(), int(now)],
         )?;
         tx.commit()?;

@@ -102,6 +102,8 @@ impl Db {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
+        // Before the first table: room that letters took is given back to the disk.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         // What was erased is overwritten, so that no letter can be read out of free pages.
@@ -131,6 +133,14 @@ impl Db {
         Ok(())
     }
 
+    /// Gives freed room back to the disk.
+    pub(crate) fn trim(&self) -> Result<(), AppError> {
+        let mut statement = self.connection.prepare("PRAGMA incremental_vacuum")?;
+        let mut rows = statement.query([])?;
+        while rows.next()?.is_some() {}
+        Ok(())
+    }
+
     /// Begins to write. Nobody else writes until it ends.
     fn write(&mut self) -> Result<Transaction<'_>, AppError> {
         Ok(self
@@ -151,6 +161,34 @@ fn uint(value: i64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn room_that_letters_took_is_given_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("client.db");
+        let mut db = Db::open(&path).unwrap();
+        let pages = |db: &Db| -> i64 {
+            db.connection
+                .query_row("PRAGMA page_count", [], |row| row.get(0))
+                .unwrap()
+        };
+        let before = pages(&db);
+        let foreign = layer_minus_client_sdk::Foreign {
+            id: [1; 16],
+            body: bytes::Bytes::from(vec![7; 1_000_000]),
+            name: None,
+        };
+        let packet = layer_minus_message::PushedPacket {
+            position: Default::default(),
+            accepted_at: 0,
+            message: bytes::Bytes::new(),
+        };
+        db.take_foreign(&foreign, "text/plain", &packet, 1).unwrap();
+        assert!(pages(&db) > before + 200);
+        db.shown((inbox::NOBODY, [1; 16])).unwrap();
+        db.trim().unwrap();
+        assert!(pages(&db) <= before + 5, "{} pages", pages(&db));
+    }
 
     #[test]
     fn a_newer_database_is_refused_and_ours_opens_again() {

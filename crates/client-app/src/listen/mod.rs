@@ -84,7 +84,9 @@ pub(crate) async fn run(ctx: &mut Context, args: args::Listen) -> Result<(), App
         shown: 0,
         ctx,
     };
-    session.run().await
+    let result = session.run().await;
+    session.ctx.db.trim()?;
+    result
 }
 
 impl Session<'_> {

@@ -140,11 +140,7 @@ impl Session<'_> {
         self.ctx.out.line(
             || {
                 let sent = when::utc(whole.sent_at);
-                format!(
-                    "[{sent}] {}: {}",
-                    people_say(&from, &name),
-                    out::printable(text)
-                )
+                format!("[{sent}] {}: {}", people_say(&from, &name), text)
             },
             &json!({
                 "event": "message",
