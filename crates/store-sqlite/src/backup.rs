@@ -8,8 +8,9 @@ use rusqlite::{Connection, Error, OpenFlags, ffi};
 
 use crate::error::from_sqlite;
 use crate::files::{self, Draft};
+use crate::open::{absolute, harden};
 use crate::options::{READ_ONLY_CACHE_BYTES, READ_ONLY_TIMEOUT};
-use crate::store::{SqliteStore, absolute, harden};
+use crate::store::SqliteStore;
 
 /// Pages copied between two looks at whether it is done.
 const PAGES_PER_STEP: i32 = 1024;

@@ -47,6 +47,7 @@ mod digest;
 mod error;
 mod files;
 mod layout;
+mod open;
 mod options;
 mod schema;
 mod space;

@@ -133,6 +133,28 @@ fn a_reader_reads_beside_the_writer_and_does_not_write() {
 }
 
 #[test]
+fn a_pinned_reader_sees_one_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let mut daemon = open(&path);
+    put(&mut daemon, T, &[(b"a", b"1")]);
+    assert!(matches!(daemon.pin(), Err(StoreError::Misuse(_))));
+    let mut reader = SqliteStore::open_read_only(&path).unwrap();
+    reader.pin().unwrap();
+    put(&mut daemon, T, &[(b"a", b"2")]);
+    assert!(matches!(reader.pin(), Err(StoreError::Misuse(_))));
+    assert_eq!(reader.get(T, b"a").unwrap().unwrap(), b"1");
+    assert!(reader.verify(|_| ()).unwrap().is_sound());
+    assert!(matches!(reader.commit(), Err(StoreError::Misuse(_))));
+    assert_eq!(reader.get(T, b"a").unwrap().unwrap(), b"1");
+    assert!(matches!(
+        reader.put(T, b"a", b"3"),
+        Err(StoreError::Misuse(_))
+    ));
+    assert_eq!(reader.get(T, b"a").unwrap().unwrap(), b"2");
+}
+
+#[test]
 fn a_handle_moves_between_threads() {
     let folder = tempfile::tempdir().unwrap();
     let mut store: Box<dyn Store> = Box::new(open(&folder.path().join("store.db")));
