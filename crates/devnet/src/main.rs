@@ -12,8 +12,10 @@
 
 mod args;
 mod audit;
+mod bill;
 mod binaries;
 mod error;
+mod keep;
 mod nodes;
 mod people;
 mod play;

@@ -12,12 +12,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     args::Args,
-    audit::{self, CLIENT_PER_BYTE, RELAY_PER_BYTE},
+    audit,
     binaries::Binaries,
     error::{Error, Result, system},
-    nodes::{Addresses, Node, Nodes, PASSWORD, PASSWORD_ENV, short},
+    nodes::{Addresses, Node, Nodes, short},
     people::{Person, event},
-    process::{COMMAND_TIMEOUT, Process, check_interrupt, wait_for, watch_signals},
+    process::{COMMAND_TIMEOUT, Process, wait_for, watch_signals},
     story::Story,
     views::Views,
 };
@@ -119,26 +119,16 @@ fn tell(args: &Args, story: &Story, root: &Path) -> Result<()> {
 }
 
 /// The nodes and the people.
-struct Stage {
-    nodes: Nodes,
-    bobo: Person,
-    peter: Person,
+pub(crate) struct Stage {
+    pub(crate) nodes: Nodes,
+    pub(crate) bobo: Person,
+    pub(crate) peter: Person,
 }
 
 /// What came of the offline part.
 struct Offline {
     message: bool,
     file: bool,
-}
-
-/// What it cost, by the taps and by the nodes' words, which agree.
-#[derive(Default)]
-struct Bill {
-    bytes_passed: u64,
-    charged_pusd: u64,
-    storage_pusd: u64,
-    credited_pusd: u64,
-    balanced: bool,
 }
 
 impl Stage {
@@ -209,7 +199,7 @@ impl Stage {
             "received",
             "Bobo",
             &format!("reads \"{text}\""),
-            json!({ "text": text }),
+            json!({ "message": text }),
         );
         self.wait_for_acknowledgement()?;
         self.nodes.check()?;
@@ -321,7 +311,7 @@ impl Stage {
             "received",
             "Bobo",
             &format!("reads \"{text}\""),
-            json!({ "text": text }),
+            json!({ "message": text }),
         );
         self.check_file(story, &file.unwrap_or_default(), &content)?;
         Ok(Offline {
@@ -353,214 +343,12 @@ impl Stage {
         );
         Ok(())
     }
-
-    /// What the people and the nodes say that it cost, against what passed the taps.
-    fn bill(&self, story: &Story) -> Result<Bill> {
-        story.chapter("What it cost");
-        let Nodes { a, b, c, d, .. } = &self.nodes;
-        let mut bill = Bill {
-            balanced: true,
-            ..Bill::default()
-        };
-        for (person, node) in [(&self.bobo, b), (&self.peter, c)] {
-            let said = person.ask_via_relay(&["status"])?;
-            let charged = number(&said, "charged_pusd");
-            let status = node.ask(&["status"])?;
-            let (by_node, storage) = (
-                number(&status, "charged_pusd"),
-                number(&status, "storage_pusd"),
-            );
-            let reserved = number(&status, "reserved_pusd");
-            let (relay_a, relay_d) = (a.tap.sheet(), d.tap.sheet());
-            let sheet = node.tap.sheet();
-            let sums = audit::passed(&sheet, &node.key, &[(a.ip, &relay_a), (d.ip, &relay_d)]);
-            let bytes: u64 = sums.values().map(|sum| sum.bytes).sum();
-            let name = node.name();
-            for (ip, sum) in &sums {
-                let relay = self
-                    .nodes
-                    .at(*ip)
-                    .map_or_else(|| ip.to_string(), Node::name);
-                story.more(&format!(
-                    "tap of {name}: with {relay} {} in, {} pushed, {} bytes; {} acknowledgements \
-                     are free",
-                    count(sum.packets_in as usize),
-                    sum.pushed,
-                    sum.bytes,
-                    sum.free
-                ));
-            }
-            let figures = Figures { story, node };
-            figures.equal("bytes passed", number(&status, "passed_bytes"), Some(bytes))?;
-            let passes = bytes * CLIENT_PER_BYTE;
-            figures.equal(
-                &format!("charged = 20 p$ x {bytes} bytes + storage"),
-                by_node,
-                storage.map(|storage| passes + storage),
-            )?;
-            let ceiling = audit::storage_at_most(&sheet, &node.key);
-            figures.that(
-                &format!(
-                    "storage {} p$ is at most {ceiling} p$",
-                    storage.unwrap_or(u64::MAX)
-                ),
-                storage.is_some_and(|storage| storage <= ceiling),
-            )?;
-            figures.equal(
-                &format!("charged as {} was told", person.name),
-                by_node,
-                charged,
-            )?;
-            figures.equal("nothing is still reserved", reserved, Some(0))?;
-            for (ip, sum) in &sums {
-                let Some(relay) = self.nodes.at(*ip) else {
-                    continue;
-                };
-                let credited = credited(&status, &relay.address);
-                let expected = sum.bytes * RELAY_PER_BYTE;
-                let what = format!("credited to {} = 10 p$ x {} bytes", relay.name(), sum.bytes);
-                figures.equal(&what, Some(credited), Some(expected))?;
-                bill.credited_pusd += credited;
-            }
-            let balanced = status.iter().any(|line| line["ledger_balanced"] == true);
-            let verified = node.ask(&["ledger", "verify"])?;
-            let balanced = balanced && verified.iter().any(|line| line["ledger_balanced"] == true);
-            figures.that("the ledger balances", balanced)?;
-            story.step(
-                "billed",
-                person.name,
-                &format!(
-                    "owes {name} {}: {bytes} bytes passed, storage {} p$",
-                    dollars(by_node.unwrap_or_default()),
-                    storage.unwrap_or_default()
-                ),
-                json!({
-                    "node": node.address, "bytes_passed": bytes, "charged_pusd": by_node,
-                    "storage_pusd": storage,
-                }),
-            );
-            bill.balanced &= balanced;
-            bill.bytes_passed += bytes;
-            bill.charged_pusd += by_node.unwrap_or_default();
-            bill.storage_pusd += storage.unwrap_or_default();
-        }
-        Ok(bill)
-    }
-
-    /// Leaves it running, and says how to talk to it.
-    fn keep(&mut self, story: &Story, summary: &Value) -> Result<()> {
-        story.chapter("The network is running. In another terminal:");
-        let mut lines = vec![format!("export {PASSWORD_ENV}={PASSWORD}")];
-        for person in [&self.bobo, &self.peter] {
-            let mut words = vec![person.program().to_string_lossy().into_owned()];
-            words.extend(person.words());
-            let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
-            lines.push(format!(
-                "{}() {{ {} \"$@\"; }}",
-                person.name.to_lowercase(),
-                words.join(" ")
-            ));
-        }
-        lines.push(format!("bobo listen --relay {}", self.nodes.a.address));
-        lines.push(format!(
-            "peter send Bobo 'How are you?' --relay {}",
-            self.nodes.d.address
-        ));
-        lines.push(format!("bobo status --relay {}", self.nodes.a.address));
-        for node in [&self.nodes.b, &self.nodes.c] {
-            lines.push(node.example("status"));
-        }
-        lines.iter().for_each(|line| story.more(line));
-        for node in self.nodes.all() {
-            let log = node.log();
-            story.more(&format!(
-                "# {} is {} at {}, log {}",
-                node.name(),
-                node.address,
-                node.url(),
-                log.display()
-            ));
-        }
-        story.step(
-            "kept",
-            "devnet",
-            "press Ctrl-C to end it",
-            json!({ "commands": lines }),
-        );
-        story.summary(summary, "All as it should be.");
-        loop {
-            if matches!(check_interrupt(), Err(Error::Interrupted)) {
-                return Ok(());
-            }
-            self.nodes.check()?;
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    }
-}
-
-/// Compares figures of a node, and says so.
-struct Figures<'a> {
-    story: &'a Story,
-    node: &'a Node,
-}
-
-impl Figures<'_> {
-    fn equal(&self, what: &str, found: Option<u64>, expected: Option<u64>) -> Result<()> {
-        let show =
-            |figure: Option<u64>| figure.map_or_else(|| "nothing".to_owned(), |f| f.to_string());
-        let ok = found.is_some() && found == expected;
-        let text = if ok {
-            format!("{}: {what}: {}", self.node.name(), show(found))
-        } else {
-            format!(
-                "{}: {what}: {}, not {}",
-                self.node.name(),
-                show(found),
-                show(expected)
-            )
-        };
-        self.tell(ok, text)
-    }
-
-    fn that(&self, what: &str, ok: bool) -> Result<()> {
-        self.tell(ok, format!("{}: {what}", self.node.name()))
-    }
-
-    fn tell(&self, ok: bool, text: String) -> Result<()> {
-        self.story.check(ok, &text);
-        if ok {
-            Ok(())
-        } else {
-            Err(Error::Differs(text))
-        }
-    }
 }
 
 fn received_text(listening: &mut Process) -> Result<String> {
     listening.next(DELIVERY_TIMEOUT, "message", |line| {
         event(line, "message").then(|| line["text"].as_str().unwrap_or_default().to_owned())
     })
-}
-
-/// A number of the last object that has it: amounts are strings of digits.
-fn number(printed: &[Value], field: &str) -> Option<u64> {
-    let found = printed.iter().rev().find_map(|line| line.get(field))?;
-    found.as_u64().or_else(|| found.as_str()?.parse().ok())
-}
-
-/// What a node says that it credited to another.
-fn credited(status: &[Value], node: &str) -> u64 {
-    let lanes = status
-        .iter()
-        .rev()
-        .find_map(|line| line.get("lanes")?.as_array());
-    let lanes = lanes
-        .into_iter()
-        .flatten()
-        .filter(|lane| lane["node"] == node);
-    lanes
-        .filter_map(|lane| number(std::slice::from_ref(lane), "credited_pusd"))
-        .sum()
 }
 
 fn sha256(bytes: &[u8]) -> String {
@@ -585,7 +373,7 @@ fn content() -> Vec<u8> {
     content
 }
 
-fn count(packets: usize) -> String {
+pub(crate) fn count(packets: usize) -> String {
     if packets == 1 {
         "1 packet".to_owned()
     } else {
@@ -593,45 +381,9 @@ fn count(packets: usize) -> String {
     }
 }
 
-fn dollars(picodollars: u64) -> String {
-    let text = format!(
-        "{}.{:012}",
-        picodollars / 1_000_000_000_000,
-        picodollars % 1_000_000_000_000
-    );
-    format!("${text}")
-}
-
-/// A word for a shell.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=".contains(c);
-    if word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_read_in_both_forms() {
-        let printed = [json!({ "a": "12" }), json!({ "b": 7 })];
-        assert_eq!(
-            (number(&printed, "a"), number(&printed, "b")),
-            (Some(12), Some(7))
-        );
-        assert_eq!(
-            (number(&printed, "c"), number(&[json!({ "a": "x" })], "a")),
-            (None, None)
-        );
-        let status = [json!({ "lanes": [
-            { "node": "0x1", "credited_pusd": "5" }, { "node": "0x2", "credited_pusd": "6" },
-        ] })];
-        assert_eq!((credited(&status, "0x2"), credited(&status, "0x3")), (6, 0));
-    }
 
     #[test]
     fn the_file_is_three_megabytes_of_noise() {
@@ -641,12 +393,5 @@ mod tests {
         assert!((10_000..14_000).contains(&zeros), "{zeros}");
         assert_eq!(sha256(b"").len(), 64);
         assert!(sha256(b"abc").starts_with("ba7816bf"));
-    }
-
-    #[test]
-    fn words_survive_a_shell() {
-        assert_eq!(quoted("/a/b-c"), "/a/b-c");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
-        assert_eq!(dollars(336_000), "$0.000000336000");
     }
 }

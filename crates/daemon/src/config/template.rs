@@ -416,6 +416,26 @@ mod tests {
         }
     }
 
+    /// The examples in the documentation are what `init` writes. To write them anew:
+    /// `WRITE_EXAMPLES=1 cargo test -p layer-minus-daemon examples`.
+    #[test]
+    fn the_examples_in_the_documentation_are_these() {
+        for composition in [Composition::Relay, Composition::Recipient] {
+            let text = render(&Settings::example(composition));
+            let path = format!(
+                "{}/../../docs/examples/{}.toml",
+                env!("CARGO_MANIFEST_DIR"),
+                composition.name()
+            );
+            if std::env::var_os("WRITE_EXAMPLES").is_some() {
+                std::fs::write(&path, &text).unwrap();
+            }
+            let found = std::fs::read_to_string(&path).unwrap();
+            assert_eq!(found, text, "{path}");
+            Config::parse(&found, Path::new("/etc/layer-minus"), composition).unwrap();
+        }
+    }
+
     #[test]
     fn what_needs_quotes_gets_them() {
         let mut settings = Settings::example(Composition::Relay);

@@ -64,6 +64,7 @@ pub(crate) struct Sheet {
     pub(crate) exchanges: Vec<Exchange>,
     /// Something passed that is not HTTP/1.1.
     pub(crate) strange: bool,
+    stopped: bool,
 }
 
 /// Reads one connection into the sheet.
@@ -86,6 +87,16 @@ impl Sheet {
             connections: Vec::new(),
             exchanges: Vec::new(),
             strange: false,
+            stopped: false,
+        }
+    }
+
+    /// Notes nothing more of what passes, and forgets the bytes that passed.
+    pub(crate) fn stop(&mut self) {
+        self.stopped = true;
+        for connection in &mut self.connections {
+            connection.requests = Vec::new();
+            connection.answers = Vec::new();
         }
     }
 
@@ -159,6 +170,9 @@ fn keep(kept: &mut Vec<u8>, bytes: &[u8]) {
 impl Scribe {
     /// Bytes from the client.
     pub(crate) fn request(&mut self, sheet: &mut Sheet, bytes: &[u8]) {
+        if sheet.stopped {
+            return;
+        }
         keep(&mut sheet.connections[self.connection].requests, bytes);
         let mut requests = std::mem::replace(&mut self.requests, Reader::new(Direction::Requests));
         requests.feed(bytes, |seen| match seen {
@@ -213,6 +227,9 @@ impl Scribe {
 
     /// Bytes from the process behind the tap.
     pub(crate) fn answer(&mut self, sheet: &mut Sheet, bytes: &[u8]) {
+        if sheet.stopped {
+            return;
+        }
         keep(&mut sheet.connections[self.connection].answers, bytes);
         let mut answers = std::mem::replace(&mut self.answers, Reader::new(Direction::Answers));
         answers.feed(bytes, |seen| self.answered(sheet, &seen));
@@ -365,5 +382,9 @@ mod tests {
         scribe.request(&mut sheet, b"aac");
         assert!(sheet.holds(b"abaa") && sheet.holds(b"c") && sheet.holds(b"aaabaac"));
         assert!(!sheet.holds(b"aacd") && !sheet.holds(b"") && !sheet.holds(b"bb"));
+        sheet.stop();
+        scribe.request(&mut sheet, b"aaab");
+        scribe.answer(&mut sheet, b"aaab");
+        assert!(!sheet.holds(b"a") && sheet.bytes_passed() == 0);
     }
 }
