@@ -52,20 +52,12 @@ pub struct Tls {
 }
 
 /// `[packets]`: which sizes are taken.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Packets {
     /// Exact sizes in bytes, ascending; a network's nodes agree on them.
     #[serde(deserialize_with = "values::sizes")]
     pub sizes: Sizes,
-}
-
-impl Default for Packets {
-    fn default() -> Self {
-        Self {
-            sizes: Sizes::default(),
-        }
-    }
 }
 
 /// `[directory]`: other nodes.
