@@ -4,6 +4,8 @@
 //!
 //! `cargo run --example anonymous_server`
 
+#![allow(clippy::print_stdout)] // its output is what it is for
+
 use anyhow::{Context as _, Result};
 use layer_minus_core::{
     delivery::Mode,
