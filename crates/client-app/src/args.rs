@@ -249,6 +249,9 @@ pub(crate) struct Register {
     /// Bytes a day that people without your card may send
     #[arg(long, value_name = "BYTES")]
     pub(crate) strangers_bytes_per_day: Option<u64>,
+    /// Keep the connection and listen on it, as 'client listen' does
+    #[arg(long)]
+    pub(crate) listen: bool,
     #[command(flatten)]
     pub(crate) via: Via,
 }
@@ -280,7 +283,7 @@ pub(crate) struct Send {
     pub(crate) via: Via,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Listen {
     /// Collect what waits, then stop
     #[arg(long)]

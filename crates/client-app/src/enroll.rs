@@ -1,20 +1,31 @@
 //! Registering at a node, and renewing that.
 
 use layer_minus_client_sdk::{Identity, SdkError, Terms, answer, identity::AUTHORIZATION_SECS};
+use layer_minus_delivery::Mode;
 use layer_minus_http::clock;
 use layer_minus_message::{NodeRecord, Reason, Standing, authorization::PUSD_PER_TOKEN_UNIT};
 use rand::rngs::OsRng;
 
-use crate::{args::Via, context::Context, error::AppError, link};
+use crate::{
+    args::Via,
+    context::Context,
+    error::AppError,
+    link::{self, Listening, Relay},
+};
 
 /// What a node may deduct unless told otherwise: 1 US dollar, as in the whitepaper.
 pub(crate) const LIMIT_DEFAULT_PUSD: u64 = 1_000_000_000_000;
+
+/// How often a registration is tried, each time in other terms.
+const ATTEMPTS_MAX: usize = 4;
 
 /// What came of it.
 #[derive(Debug)]
 pub(crate) struct Enrolled {
     pub(crate) standing: Standing,
     pub(crate) relay: String,
+    /// The stream that the answer goes on as, if that was wished.
+    pub(crate) stream: Option<(Relay, Listening)>,
 }
 
 /// What is asked for.
@@ -24,6 +35,8 @@ pub(crate) struct Wish {
     pub(crate) limit_pusd: Option<u64>,
     pub(crate) invite: Option<String>,
     pub(crate) strangers_bytes_per_day: Option<u64>,
+    /// Go on listening on the connection that brings the answer.
+    pub(crate) listen: Option<Mode>,
 }
 
 /// A limit in the units that it is signed in.
@@ -37,7 +50,8 @@ pub(crate) fn units(limit_pusd: u64) -> Result<u64, AppError> {
 }
 
 /// Registers, and makes do with what the node says: a limit that nobody named follows the grant, an
-/// invite that was used by an earlier attempt of ours is left out.
+/// invite that an earlier attempt of ours used is left out, a challenge that was answered already is
+/// asked for anew.
 pub(crate) async fn enroll(
     ctx: &Context,
     identity: &mut Identity,
@@ -45,23 +59,29 @@ pub(crate) async fn enroll(
     mut wish: Wish,
     via: &Via,
 ) -> Result<Enrolled, AppError> {
+    let minimum = node.body.minimum_authorization.max(1);
     let limit_was_named = wish.limit_pusd.is_some();
-    let first = attempt(ctx, identity, node, &wish, via).await;
-    let Err(error) = first else { return first };
-    match error.reason() {
-        Some(Reason::NotBacked { granted_pusd })
-            if !limit_was_named && *granted_pusd >= node.body.minimum_authorization.max(1) =>
-        {
-            wish.limit_pusd = Some(granted_pusd - granted_pusd % PUSD_PER_TOKEN_UNIT);
+    let mut bad_invite = None;
+    for _ in 1..ATTEMPTS_MAX {
+        let error = match attempt(ctx, identity, node, &wish, via).await {
+            Ok(enrolled) => return Ok(enrolled),
+            Err(error) => error,
+        };
+        match error.reason() {
+            Some(Reason::NotBacked { granted_pusd })
+                if !limit_was_named && *granted_pusd >= minimum =>
+            {
+                wish.limit_pusd = Some(granted_pusd - granted_pusd % PUSD_PER_TOKEN_UNIT);
+            }
+            // If the invite was not ours after all, then that is the news, not the grant.
+            Some(Reason::NotBacked { .. }) => return Err(bad_invite.unwrap_or(error)),
+            Some(Reason::BadInvite) if wish.invite.take().is_some() => bad_invite = Some(error),
+            // The answers to these may have been lost on the way.
+            Some(Reason::PossessionNotProved) => {}
+            _ => return Err(error),
         }
-        // The answer to the attempt that used it may have been lost on the way.
-        Some(Reason::BadInvite) => wish.invite = None,
-        _ => return Err(error),
     }
-    match attempt(ctx, identity, node, &wish, via).await {
-        Err(again) if matches!(again.reason(), Some(Reason::NotBacked { .. })) => Err(error),
-        other => other,
-    }
+    attempt(ctx, identity, node, &wish, via).await
 }
 
 async fn attempt(
@@ -93,18 +113,43 @@ async fn attempt(
     .await?;
     let challenge = answer::expect_challenge(answered.content)?;
     let nonce = identity.open_challenge(&challenge)?;
-    let signed: &Identity = identity;
-    let answered = link::ask(ctx, node, via, |desk, rng| {
-        desk.confirm(signed, nonce, None, clock::now(), rng)
-    })
-    .await?;
-    let standing = answer::expect_standing(answered.content)?;
+    let enrolled = confirm(ctx, identity, node, nonce, wish.listen, via).await?;
     identity.registered(&card, registration.authorization, clock::now());
     identity.forget_superseded(clock::now());
     ctx.save(identity)?;
+    Ok(enrolled)
+}
+
+/// Brings the nonce back. Its answer is the registration, alone or at the head of the stream.
+async fn confirm(
+    ctx: &Context,
+    identity: &Identity,
+    node: &NodeRecord,
+    nonce: [u8; 32],
+    listen: Option<Mode>,
+    via: &Via,
+) -> Result<Enrolled, AppError> {
+    let Some(mode) = listen else {
+        let answered = link::ask(ctx, node, via, |desk, rng| {
+            desk.confirm(identity, nonce, None, clock::now(), rng)
+        })
+        .await?;
+        let standing = answer::expect_standing(answered.content)?;
+        return Ok(Enrolled {
+            standing,
+            relay: answered.relay,
+            stream: None,
+        });
+    };
+    let (relay, mut stream) = link::open_stream(ctx, node, via, |desk, rng| {
+        desk.confirm(identity, nonce, Some(mode), clock::now(), rng)
+    })
+    .await?;
+    let standing = answer::expect_standing(stream.next(&relay).await?)?;
     Ok(Enrolled {
         standing,
-        relay: answered.relay,
+        relay: relay.name.clone(),
+        stream: Some((relay, stream)),
     })
 }
 

@@ -21,6 +21,12 @@
 //! The two wallets are opened only to register, to renew or rotate a card, to authorize and to
 //! back up; sending and listening do with `identity.pgp`.
 //!
+//! # Several devices
+//! A restored home is a device of its own: it signs with its own key and is a consumer of its own,
+//! so each device gets everything from its first `listen` on. After `card rotate` the others need
+//! a new backup, because they do not have the new key. `--mode share` is one consumer for all of
+//! them.
+//!
 //! # What survives what
 //! A letter is in the outbox, sealed, before its first byte leaves, and stays until the node's
 //! signed acceptance is checked; a retry sends the same sealed letter in fresh layers, which the

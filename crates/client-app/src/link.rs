@@ -110,7 +110,7 @@ pub(crate) async fn exchange(
 }
 
 /// Posts a packet of which the answer is a stream. A refusal comes as an answer of one record.
-pub(crate) async fn post_stream(
+async fn post_stream(
     http: &HttpClient,
     relay: &Relay,
     outgoing: Outgoing,
@@ -184,29 +184,71 @@ pub(crate) async fn ask(
 ) -> Result<Answered, AppError> {
     let mut last = None;
     for relay in relays(ctx, via, node.node())? {
-        let (network, route) = match ctx.way(node, &via.hop, relay.record.as_ref()) {
-            Ok(way) => way,
-            Err(error) => {
-                last = Some(error);
-                continue;
-            }
+        let asked = match packet(ctx, node, via, &relay, &make) {
+            Ok(outgoing) => exchange(&ctx.http, &relay, outgoing, None).await,
+            Err(error) => Err(error),
         };
-        let desk = Desk::new(&network, &route);
-        let outgoing = make(&desk, &mut OsRng)?;
-        match exchange(&ctx.http, &relay, outgoing, None).await {
+        match asked {
             Ok(content) => {
                 return Ok(Answered {
                     content,
                     relay: relay.name,
                 });
             }
-            // A node on the way has spoken; another relay would bring us to the same one.
-            Err(error) if error.reason().is_some() || !error.is_passing() => return Err(error),
-            Err(error) => {
-                tracing::debug!(relay = relay.name, %error, "relay failed");
-                last = Some(error);
-            }
+            Err(error) => last = Some(passing(&relay, error)?),
         }
     }
-    Err(last.unwrap_or_else(|| AppError::NoWay("no relay could be tried".to_owned())))
+    Err(last.unwrap_or_else(nobody))
+}
+
+/// The same where the answer is a stream.
+pub(crate) async fn open_stream(
+    ctx: &Context,
+    node: &NodeRecord,
+    via: &Via,
+    make: impl Fn(&Desk<'_>, &mut OsRng) -> Result<Outgoing, SdkError>,
+) -> Result<(Relay, Listening), AppError> {
+    let mut last = None;
+    for relay in relays(ctx, via, node.node())? {
+        let opened = match packet(ctx, node, via, &relay, &make) {
+            Ok(outgoing) => post_stream(&ctx.http, &relay, outgoing).await,
+            Err(error) => Err(error),
+        };
+        match opened {
+            Ok(stream) => return Ok((relay, stream)),
+            Err(error) => last = Some(passing(&relay, error)?),
+        }
+    }
+    Err(last.unwrap_or_else(nobody))
+}
+
+/// A packet for one attempt through one relay.
+fn packet(
+    ctx: &Context,
+    node: &NodeRecord,
+    via: &Via,
+    relay: &Relay,
+    make: &impl Fn(&Desk<'_>, &mut OsRng) -> Result<Outgoing, SdkError>,
+) -> Result<Outgoing, AppError> {
+    let (network, route) = ctx.way(node, &via.hop, relay.record.as_ref())?;
+    Ok(make(&Desk::new(&network, &route), &mut OsRng)?)
+}
+
+/// An error after which another relay is tried; any other is the end.
+fn passing(relay: &Relay, error: AppError) -> Result<AppError, AppError> {
+    // A node on the way has spoken: another relay would bring us to the same one.
+    if error.reason().is_some() {
+        return Err(error);
+    }
+    // Other relays may take other packet sizes.
+    let sizes = matches!(error, AppError::Sdk(SdkError::NoCommonSize));
+    if !error.is_passing() && !sizes {
+        return Err(error);
+    }
+    tracing::debug!(relay = relay.name, %error, "relay failed");
+    Ok(error)
+}
+
+fn nobody() -> AppError {
+    AppError::NoWay("no relay could be tried".to_owned())
 }

@@ -11,8 +11,8 @@ mod world;
 
 use bytes::Bytes;
 use layer_minus_client_sdk::{
-    AckBook, AnswerReader, Desk, Network, Plan, Received, Route, SdkError, SealedMail, answer,
-    content, receive,
+    AckBook, AnswerReader, Desk, Network, Plan, Received, Route, SdkError, SealedMail, Terms,
+    answer, content, receive,
 };
 use layer_minus_delivery::Mode;
 use layer_minus_message::{Answer, Content, MessageError, PushedPacket, Reason};
@@ -443,4 +443,54 @@ fn an_acceptance_must_be_the_nodes_and_about_this_message() {
         said,
         Err(SdkError::Refused(Reason::UnknownClient))
     ));
+}
+
+#[test]
+fn a_registration_may_be_answered_by_the_stream() {
+    let mut world = World::new(1, &[16_000, 1_000_000]);
+    let (mut bobo, peter) = (world.person(0, Version::V6), world.person(0, Version::V6));
+    let (network, record) = (world.network(), world.record(0));
+    let route = Route::direct(&record);
+    let mail = text(&mut world, &peter, &bobo, "kept for the connection");
+    deliver(&mut world, &mail, &bobo, &route);
+    let desk = Desk::new(&network, &route);
+    let terms = Terms {
+        limit_units: 1_000_000,
+        ..Terms::default()
+    };
+    let (_, registration) = bobo
+        .identity
+        .registration(&bobo.wallets, &record, &terms, NOW, &mut world.rng)
+        .unwrap();
+    let sent = desk
+        .register(&bobo.identity, registration, NOW, &mut world.rng)
+        .unwrap();
+    let content = sent.pending.answer(&world.answer(&sent.packet)).unwrap();
+    let sealed = answer::expect_challenge(content).unwrap();
+    let nonce = bobo.identity.open_challenge(&sealed).unwrap();
+    let sent = desk
+        .confirm(&bobo.identity, nonce, Some(Mode::Each), NOW, &mut world.rng)
+        .unwrap();
+    let stream = world.post(&sent.packet);
+    let mut reader = sent.pending.reader();
+    let mut heard: Vec<Content> = world
+        .records(stream)
+        .iter()
+        .map(|record| reader.read(record).unwrap())
+        .collect();
+    let Some(Content::Packet(packet)) = heard.pop() else {
+        panic!("{heard:?}")
+    };
+    assert_eq!(
+        words(open(&bobo, &packet).unwrap()),
+        "kept for the connection"
+    );
+    let names: Vec<&str> = heard
+        .iter()
+        .map(|content| match content {
+            Content::Answer(answer) => answer::name_of(answer),
+            Content::Packet(_) => "packet",
+        })
+        .collect();
+    assert_eq!(names, ["registered", "listening"]);
 }

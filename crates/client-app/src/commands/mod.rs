@@ -31,7 +31,7 @@ pub(crate) async fn run(cli: Cli, out: Out) -> Result<(), AppError> {
         Command::Nodes(args) => nodes::run(&mut open()?, args.action).await,
         Command::Register(args) => register::run(&mut open()?, args).await,
         Command::Send(args) => send::run(&mut open()?, args).await,
-        Command::Listen(args) => listen::run(&mut open()?, args).await,
+        Command::Listen(args) => listen::run(&mut open()?, args, None).await,
         Command::Status(via) => account::status(&mut open()?, &via).await,
         Command::Quote(args) => quote::run(&open()?, args),
         Command::Backup(args) => backup::backup(&open()?, &args),

@@ -1,17 +1,20 @@
 //! `client register`.
 
 use layer_minus_client_sdk::money::format_usd;
+use layer_minus_delivery::Mode;
+use layer_minus_message::NodeRecord;
 use serde_json::{Value, json};
 
 use crate::{
-    args::Register,
+    args,
     context::Context,
     directory,
     enroll::{self, Enrolled, Wish},
     error::AppError,
+    listen::{self, Opened},
 };
 
-pub(crate) async fn run(ctx: &mut Context, args: Register) -> Result<(), AppError> {
+pub(crate) async fn run(ctx: &mut Context, args: args::Register) -> Result<(), AppError> {
     ctx.password()?;
     let node = directory::node(ctx, args.node, &args.via).await?;
     if !node.body.takes_clients {
@@ -20,6 +23,21 @@ pub(crate) async fn run(ctx: &mut Context, args: Register) -> Result<(), AppErro
             args.node
         )));
     }
+    let (enrolled, stream) = register(ctx, &node, &args).await?;
+    tell(ctx, &args.node.to_string(), &enrolled)?;
+    let Some(stream) = stream else { return Ok(()) };
+    let listen = args::Listen {
+        via: args.via,
+        ..args::Listen::default()
+    };
+    listen::run(ctx, listen, Some(stream)).await
+}
+
+async fn register(
+    ctx: &mut Context,
+    node: &NodeRecord,
+    args: &args::Register,
+) -> Result<(Enrolled, Option<Opened>), AppError> {
     let _lock = ctx.home.lock()?;
     let mut identity = ctx.identity()?;
     if let Some(other) = identity.node().filter(|other| *other != args.node) {
@@ -30,11 +48,20 @@ pub(crate) async fn run(ctx: &mut Context, args: Register) -> Result<(), AppErro
     }
     let wish = Wish {
         limit_pusd: args.limit,
-        invite: args.invite,
+        invite: args.invite.clone(),
         strangers_bytes_per_day: args.strangers_bytes_per_day,
+        listen: args.listen.then_some(Mode::Each),
     };
-    let enrolled = enroll::enroll(ctx, &mut identity, &node, wish, &args.via).await?;
-    tell(ctx, &args.node.to_string(), &enrolled)
+    let mut enrolled = enroll::enroll(ctx, &mut identity, node, wish, &args.via).await?;
+    let opened = enrolled.stream.take().map(|(relay, stream)| {
+        let node = node.clone();
+        Opened {
+            relay,
+            node,
+            stream,
+        }
+    });
+    Ok((enrolled, opened))
 }
 
 fn tell(ctx: &Context, node: &str, enrolled: &Enrolled) -> Result<(), AppError> {

@@ -61,7 +61,14 @@ impl Home {
     /// A folder that is to become a home: it may exist, but nobody may live there.
     pub(crate) fn vacant(folder: PathBuf) -> Result<Self, AppError> {
         let home = Self { folder };
-        if home.identity().exists() || home.wallet().exists() {
+        if home.wallet().exists() && !home.identity().exists() {
+            return Err(AppError::Home(format!(
+                "{} holds keystores of a home that was never finished: move wallet.json and \
+                 cash.json away, or use another --home",
+                home.folder.display()
+            )));
+        }
+        if home.identity().exists() {
             return Err(AppError::Home(format!(
                 "{} is a home folder already; its keys are not replaced. Use another --home",
                 home.folder.display()

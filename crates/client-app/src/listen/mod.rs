@@ -23,6 +23,8 @@ use crate::{
 
 /// How long acknowledgements are collected before they are told.
 const ACK_AFTER: Duration = Duration::from_millis(250);
+/// How long to wait before telling again what could not be told.
+const ACK_AGAIN: Duration = Duration::from_secs(5);
 /// How many packets are taken before they are told at once.
 const ACK_PACKETS: u32 = 32;
 /// `--once` ends when nothing came for so long.
@@ -55,8 +57,19 @@ enum Left {
     Broken(AppError),
 }
 
-/// Runs `client listen`.
-pub(crate) async fn run(ctx: &mut Context, args: args::Listen) -> Result<(), AppError> {
+/// A stream that is open.
+pub(crate) struct Opened {
+    pub(crate) relay: Relay,
+    pub(crate) node: NodeRecord,
+    pub(crate) stream: Listening,
+}
+
+/// Runs `client listen`, on a stream that is open already if there is one.
+pub(crate) async fn run(
+    ctx: &mut Context,
+    args: args::Listen,
+    opened: Option<Opened>,
+) -> Result<(), AppError> {
     let mut identity = ctx.identity()?;
     let mode = Mode::from(args.mode);
     let _lock = match mode {
@@ -84,13 +97,13 @@ pub(crate) async fn run(ctx: &mut Context, args: args::Listen) -> Result<(), App
         shown: 0,
         ctx,
     };
-    let result = session.run().await;
+    let result = session.run(opened).await;
     session.ctx.db.trim()?;
     result
 }
 
 impl Session<'_> {
-    async fn run(&mut self) -> Result<(), AppError> {
+    async fn run(&mut self, mut opened: Option<Opened>) -> Result<(), AppError> {
         // What an earlier run stored and did not come to show.
         self.show_all()?;
         let mut backoff = Backoff::new();
@@ -99,8 +112,16 @@ impl Session<'_> {
             if self.is_enough() {
                 return self.finish(None);
             }
-            let error = match self.connect().await {
-                Ok((relay, node, mut stream)) => {
+            let connected = match opened.take() {
+                Some(opened) => Ok(opened),
+                None => self.connect().await,
+            };
+            let error = match connected {
+                Ok(Opened {
+                    relay,
+                    node,
+                    mut stream,
+                }) => {
                     backoff.succeeded();
                     was_open = true;
                     match self.serve(&relay, &node, &mut stream).await? {
@@ -152,34 +173,24 @@ impl Session<'_> {
     }
 
     /// Opens the stream through one relay after the other.
-    async fn connect(&mut self) -> Result<(Relay, NodeRecord, Listening), AppError> {
+    async fn connect(&mut self) -> Result<Opened, AppError> {
         let node = enroll::own_node(self.ctx, &self.identity, &self.via).await?;
-        let mut last = AppError::NoWay("no relay could be tried".to_owned());
-        for relay in link::relays(self.ctx, &self.via, node.node())? {
-            let (network, route) = self.ctx.way(&node, &self.via.hop, relay.record.as_ref())?;
-            let desk = Desk::new(&network, &route);
-            let now = clock::now();
-            let outgoing = desk.listen(&self.identity, self.mode, now, &mut OsRng)?;
-            let opening = link::post_stream(&self.ctx.http, &relay, outgoing);
-            let opened = match self.deadline {
-                None => opening.await,
-                Some(deadline) => match tokio::time::timeout_at(deadline, opening).await {
-                    Ok(opened) => opened,
-                    Err(_) => {
-                        return Err(AppError::Nothing(format!(
-                            "{}: no answer in time",
-                            relay.name
-                        )));
-                    }
-                },
-            };
-            match opened {
-                Ok(stream) => return Ok((relay, node, stream)),
-                Err(error) if error.reason().is_none() && error.is_passing() => last = error,
-                Err(error) => return Err(error),
-            }
-        }
-        Err(last)
+        let (identity, mode) = (&self.identity, self.mode);
+        let opening = link::open_stream(self.ctx, &node, &self.via, |desk, rng| {
+            desk.listen(identity, mode, clock::now(), rng)
+        });
+        let (relay, stream) = match self.deadline {
+            None => opening.await?,
+            Some(deadline) => match tokio::time::timeout_at(deadline, opening).await {
+                Ok(opened) => opened?,
+                Err(_) => return Err(AppError::Nothing("no answer in time".to_owned())),
+            },
+        };
+        Ok(Opened {
+            relay,
+            node,
+            stream,
+        })
     }
 
     /// Reads a stream until it ends or what was asked for is done.
@@ -216,7 +227,7 @@ impl Session<'_> {
                 },
                 (ack, told) = wait_for(&mut telling) => {
                     telling = None;
-                    tell_at = self.told(ack, told)?.then(|| Instant::now() + ACK_AFTER);
+                    tell_at = self.told(ack, told).map(|pause| Instant::now() + pause);
                 }
                 () = sleep_some(tell_at), if telling.is_none() => {
                     tell_at = None;
@@ -317,8 +328,9 @@ impl Session<'_> {
         })))
     }
 
-    /// What came of telling. Returns whether there is more to tell.
-    fn told(&mut self, ack: Acknowledgement, told: Result<(), AppError>) -> Result<bool, AppError> {
+    /// What came of telling. Returns after which pause there is more to tell, if there is.
+    fn told(&mut self, ack: Acknowledgement, told: Result<(), AppError>) -> Option<Duration> {
+        let mut pause = ACK_AFTER;
         match told {
             Ok(()) => {}
             // The numbers mean nothing to the node: it will push again what it still has.
@@ -328,9 +340,10 @@ impl Session<'_> {
             Err(error) => {
                 tracing::debug!(%error, "acknowledgement failed");
                 self.book.put_back(ack);
+                pause = ACK_AGAIN;
             }
         }
-        Ok(!self.book.is_empty())
+        (!self.book.is_empty()).then_some(pause)
     }
 
     /// Before leaving: tells the node all that is safe here. What fails comes again and is known.
@@ -338,7 +351,7 @@ impl Session<'_> {
         let rest = async {
             if let Some(running) = running {
                 let (ack, told) = running.await;
-                self.told(ack, told)?;
+                self.told(ack, told);
             }
             while let Some(telling) = self.tell(relay, node)? {
                 let (_, told) = telling.await;
