@@ -1,4 +1,6 @@
 //! The commands of `recipient` that end, as processes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::disallowed_methods)]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! `recipient` as a running node: signals, admin address, other commands beside it, sudden death.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 

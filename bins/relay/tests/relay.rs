@@ -1,4 +1,5 @@
 //! `relay` as a process: what differs from `recipient`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../../recipient/tests/common/mod.rs"]
 mod common;

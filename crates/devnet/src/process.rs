@@ -15,6 +15,7 @@ use std::{
 };
 
 use serde_json::Value;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::error::{Error, Result, system};
 
@@ -25,11 +26,11 @@ const LOOK: Duration = Duration::from_millis(20);
 
 static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// From now on Ctrl-C and SIGTERM are noted instead of ending the launcher on the spot, so that it
+/// From now on Ctrl-C, SIGTERM and a closed terminal are noted instead of ending the launcher on the spot, so that it
 /// can clean up.
 pub(crate) fn watch_signals() -> Result<()> {
     let flag = INTERRUPTED.get_or_init(Arc::default);
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(flag)).map_err(system("signals"))?;
     }
     Ok(())

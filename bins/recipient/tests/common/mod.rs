@@ -1,5 +1,6 @@
 //! A node's program as a process, for the tests of both programs.
 #![allow(dead_code, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
     fs,
