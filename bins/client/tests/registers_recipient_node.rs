@@ -77,3 +77,46 @@ fn a_wrong_password_opens_nothing() {
         "{error}"
     );
 }
+
+#[test]
+fn a_limit_that_is_used_up_is_told_to_both_and_can_be_raised() {
+    // Three passes of the large packet cost 60,000,000 p$ and more; the limit is 100,000,000.
+    let world = World::start_with(&[("minimum_authorization_pusd", "1000000")]);
+    let bobo = world.person("bobo", &world.a);
+    let peter = world.person("peter", &world.d);
+    let invite = world.b.invite("$0.0001");
+    let words = ["register", "--node", &world.b.address, "--invite", &invite];
+    // More than what backs it is refused, and the way out told.
+    let error = bobo.via(&[&words[..], &["--limit", "5"]].concat());
+    assert!(error.failed(3)["advice"].as_str().is_some());
+    bobo.via(&[&words[..], &["--limit", "0.0001"]].concat())
+        .ok();
+    peter.register(&world.c, "$1.00");
+    peter.befriend("bobo", &bobo);
+
+    let file = peter.file("large");
+    std::fs::write(&file, vec![1; 900_000]).unwrap();
+    let file = file.to_string_lossy().into_owned();
+    let send = ["send", "bobo", "--file", &file];
+    let mut ended = peter.via(&send);
+    for _ in 0..4 {
+        if ended.code != Some(0) {
+            break;
+        }
+        ended = peter.via(&send);
+    }
+    let error = ended.failed(3);
+    let advice = error["advice"].as_str().unwrap();
+    assert!(advice.contains("raise the limit"), "{error}");
+
+    // Bobo raises it as far as it is backed, no further.
+    let beyond = bobo.via(&["authorize", "--limit", "2"]).failed(3);
+    assert!(beyond["advice"].as_str().is_some(), "{beyond}");
+    world.b.ask(&["grant", &bobo.address, "$1.00"]);
+    bobo.via(&["authorize", "--limit", "1"]).ok();
+    assert_eq!(
+        text(&bobo.via(&["status"]).ok(), "limit_pusd"),
+        "1000000000000"
+    );
+    peter.via(&["send", "--resume"]).ok();
+}

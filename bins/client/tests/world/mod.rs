@@ -3,7 +3,15 @@
 //! The letters are the whitepaper's: Bobo goes through relay A to his recipient B, Peter through
 //! relay D; Peter's own recipient is C.
 
-#![allow(dead_code, unused_imports, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
 
 mod binaries;
 mod node;
@@ -44,11 +52,19 @@ pub struct World {
 impl World {
     /// Makes and starts the nodes.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same; `settings` replace defaults of recipient B.
+    pub fn start_with(settings: &[(&str, &str)]) -> Self {
         let folder = TempDir::with_prefix("layer-minus-").expect("a temporary folder");
         let root = folder.path();
         let password = root.join("password");
         fs::write(&password, PASSWORD).expect("a file");
-        let node = |program, name| Node::init(program, name, root, &password);
+        let node = |program, name| {
+            let settings = if name == "b" { settings } else { &[] };
+            Node::init(program, name, root, &password, settings)
+        };
         let mut world = Self {
             a: node("relay", "a"),
             b: node("recipient", "b"),

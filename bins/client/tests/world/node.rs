@@ -32,8 +32,14 @@ pub struct Node {
 }
 
 impl Node {
-    /// Makes keys and configuration.
-    pub fn init(program: &str, name: &str, root: &Path, password: &Path) -> Self {
+    /// Makes keys and configuration, in which `settings` replace the defaults.
+    pub fn init(
+        program: &str,
+        name: &str,
+        root: &Path,
+        password: &Path,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let folder = root.join(name);
         fs::create_dir(&folder).expect("a folder");
         let mut node = Self {
@@ -49,6 +55,9 @@ impl Node {
         let listen = format!("127.0.0.1:{}", node.port);
         let made = node.ask(&["init", "--light-kdf", "--data", "data", "--listen", &listen]);
         node.address = text(&made, "node");
+        for (key, value) in settings {
+            node.set(key, value);
+        }
         node.record = node.ask(&["record"]).pop().expect("a record");
         node
     }
@@ -100,9 +109,13 @@ impl Node {
         text(&self.ask(&["invite", "--amount", amount]), "invite")
     }
 
-    /// Its configuration file.
-    pub fn config(&self) -> PathBuf {
-        self.folder.join("node.toml")
+    /// Changes a setting whose default is shown in the configuration.
+    fn set(&self, key: &str, value: &str) {
+        let file = self.folder.join("node.toml");
+        let text = fs::read_to_string(&file).expect("the configuration");
+        let (from, to) = (format!("\n#{key} = "), format!("\n{key} = {value} # "));
+        assert_eq!(text.matches(&from).count(), 1, "{key} in {text}");
+        fs::write(&file, text.replace(&from, &to)).expect("the configuration");
     }
 
     /// The file of its store.

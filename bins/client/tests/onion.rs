@@ -1,0 +1,44 @@
+//! Whitepaper, onion routing: a packet for a node inside a packet for a node.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod world;
+
+use world::{World, texts};
+
+#[test]
+fn two_hops_there_and_two_hops_to_listen() {
+    let world = World::start();
+    let (bobo, peter) = world.bobo_and_peter();
+    // Peter's IP address is seen by D alone, Bobo's node by C alone.
+    let hops = ["--hop", &world.a.address, "--hop", &world.c.address];
+    let words = [&["send", "bobo", "through four nodes"], &hops[..]].concat();
+    let accepted = peter.via(&words).ok();
+    assert_eq!(accepted.last().unwrap()["sent"], true);
+
+    let hops = ["--hop", &world.d.address, "--hop", &world.c.address];
+    let online = bobo.listen(&hops);
+    let message = online.event("message");
+    assert_eq!(message["text"], "through four nodes");
+    assert_eq!(message["from"], peter.address.as_str());
+    drop(online);
+
+    // It came once.
+    peter.send("bobo", "directly");
+    assert_eq!(texts(&bobo.collect(1)), ["directly"]);
+}
+
+#[test]
+fn a_hop_that_is_down_is_told() {
+    let mut world = World::start();
+    let (bobo, peter) = world.bobo_and_peter();
+    world.a.kill_9();
+    let words = ["send", "bobo", "hello", "--hop", &world.a.address];
+    let ended = peter.via(&words);
+    assert!(matches!(ended.code, Some(3 | 4)), "{}", ended.story);
+    // The other way is open.
+    let resumed = peter.via(&["send", "bobo", "another way", "--hop", &world.c.address]);
+    resumed.ok();
+    let collected = bobo.run(&["listen", "--count", "1", "--relay", &world.d.address]);
+    assert_eq!(texts(&collected.ok()), ["another way"]);
+}
