@@ -1,0 +1,160 @@
+//! Whitepaper, "Client is going to offline", "Store Offline Messages" and "Get offline messages when
+//! the client is online".
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod world;
+
+use std::{collections::BTreeSet, fs};
+
+use sha2::{Digest as _, Sha256};
+use world::{World, shown, texts};
+
+fn numbered(range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|number| format!("letter {number}")).collect()
+}
+
+#[test]
+fn letters_wait_keep_their_order_and_come_once() {
+    let world = World::start();
+    let (bobo, peter) = world.bobo_and_peter();
+    // Online, then offline.
+    let online = bobo.listen(&[]);
+    drop(online);
+    peter.send("bobo", "Hello Bobo");
+    for text in numbered(0..4) {
+        peter.send("bobo", &text);
+    }
+    let mut wanted = vec!["Hello Bobo".to_owned()];
+    wanted.extend(numbered(0..4));
+    assert_eq!(texts(&bobo.collect(5)), wanted);
+    // Nothing is left, and that is an answer of its own.
+    let nothing = bobo.via(&["listen", "--once"]);
+    assert!(shown(&nothing.lines).is_empty(), "{}", nothing.story);
+    nothing.failed(5);
+}
+
+#[test]
+fn a_file_of_three_megabytes_waits_and_arrives_whole() {
+    let world = World::start();
+    let (bobo, peter) = world.bobo_and_peter();
+    let bytes: Vec<u8> = (0..3_000_000_u32)
+        .map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .collect();
+    let path = peter.file("holiday.bin");
+    fs::write(&path, &bytes).unwrap();
+    let sent = peter.via(&["send", "bobo", "--file", &path.to_string_lossy()]);
+    assert_eq!(sent.ok().last().unwrap()["content_bytes"], "3000000");
+
+    let files = bobo.collect(1);
+    let file = &files[0];
+    assert_eq!(
+        (&file["event"], &file["name"]),
+        (&"file".into(), &"holiday.bin".into())
+    );
+    let saved = fs::read(file["path"].as_str().unwrap()).unwrap();
+    let digest = hex::encode(Sha256::digest(&bytes));
+    assert_eq!(hex::encode(Sha256::digest(&saved)), digest);
+    assert_eq!(file["sha256"], digest.as_str());
+}
+
+#[test]
+fn a_listener_that_is_killed_loses_nothing() {
+    let world = World::start();
+    let (bobo, peter) = world.bobo_and_peter();
+    let online = bobo.listen(&[]);
+    let mut seen = Vec::new();
+    for text in numbered(0..6) {
+        peter.send("bobo", &text);
+        if seen.len() < 2 {
+            seen.push(online.event("message"));
+        }
+    }
+    seen.extend(shown(&online.kill_9()));
+    let before = texts(&seen);
+
+    let again = bobo.listen(&["--for", "8"]);
+    let after = texts(&shown(&again.end().lines));
+    let all: BTreeSet<&String> = before.iter().chain(&after).collect();
+    let wanted = numbered(0..6);
+    assert_eq!(all, wanted.iter().collect(), "{before:?} {after:?}");
+    for texts in [&before, &after] {
+        assert!(texts.is_sorted(), "{before:?} {after:?}");
+    }
+    // A letter is printed first and noted as shown then, so a kill between the two repeats that one
+    // rather than losing it.
+    let twice: Vec<&String> = after.iter().filter(|text| before.contains(text)).collect();
+    assert!(
+        twice.is_empty() || twice == [before.last().unwrap()],
+        "{before:?} {after:?}"
+    );
+}
+
+#[test]
+fn what_a_killed_recipient_had_accepted_is_delivered() {
+    let mut world = World::start();
+    let (bobo, peter) = world.bobo_and_peter();
+    peter.send("bobo", "accepted before the crash");
+    world.b.kill_9();
+
+    // While it is down nobody gets through, and nothing is lost either.
+    let down = peter.via(&["send", "bobo", "while it was down"]);
+    assert!(matches!(down.code, Some(3 | 4)), "{}", down.story);
+    world.b.start();
+    assert_eq!(texts(&bobo.collect(1)), ["accepted before the crash"]);
+    peter.via(&["send", "--resume"]).ok();
+    assert_eq!(texts(&bobo.collect(1)), ["while it was down"]);
+}
+
+#[test]
+fn a_listener_survives_the_crash_of_its_node() {
+    let mut world = World::start();
+    let (bobo, peter) = world.bobo_and_peter();
+    let online = bobo.listen(&[]);
+    world.b.kill_9();
+    online.event("offline");
+    world.b.start();
+    peter.send("bobo", "after the crash");
+    assert_eq!(online.event("message")["text"], "after the crash");
+}
+
+#[test]
+fn another_relay_does_when_one_is_down() {
+    let mut world = World::start();
+    let (bobo, mut peter) = world.bobo_and_peter();
+    world.d.kill_9();
+    let error = peter
+        .via(&["send", "bobo", "by hook or by crook"])
+        .failed(4);
+    assert_eq!(error["kind"], "unreachable");
+    assert!(
+        error["text"].as_str().unwrap().contains("another relay"),
+        "{error}"
+    );
+
+    peter.change_relay(&world.a);
+    peter.via(&["send", "--resume"]).ok();
+    assert_eq!(texts(&bobo.collect(1)), ["by hook or by crook"]);
+}
+
+#[test]
+fn a_second_device_gets_the_mail_too() {
+    let world = World::start();
+    let (bobo, peter) = world.bobo_and_peter();
+    let backup = bobo.file("backup");
+    let backup = backup.to_string_lossy();
+    bobo.ok(&["backup", &backup]);
+    let tablet = world.vacant("tablet", &world.d);
+    tablet.ok(&["restore", &backup]);
+    // From its first time online the node keeps mail for a device.
+    for device in [&bobo, &tablet] {
+        drop(device.listen(&[]));
+    }
+
+    peter.send("bobo", "on all screens");
+    for device in [&tablet, &bobo] {
+        let messages = device.collect(1);
+        assert_eq!(texts(&messages), ["on all screens"]);
+        assert_eq!(messages[0]["from_name"], "peter");
+    }
+}
