@@ -57,3 +57,39 @@ fn relays_know_each_other_by_their_records() {
     assert!(running.log("directory read").contains("\"nodes\":1"));
     running.stop();
 }
+
+#[test]
+fn records_that_run_out_are_asked_for_anew() {
+    let (site, other) = (Site::new(RELAY), Site::new(RELAY));
+    // The other is to be found where its record says.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    other.edit(
+        "listen = \"127.0.0.1:0\"",
+        &format!("listen = \"{address}\""),
+    );
+    other.edit("node.invalid", &address);
+    other.edit("#validity_secs = 2592000", "validity_secs = 12");
+    let record = other.run(&["record", "--json"]).ok().stdout;
+    site.json(&[
+        "directory",
+        "import",
+        &file(site.folder.path(), "a.json", &record),
+    ]);
+    site.edit("#refresh_secs = 3600", "refresh_secs = 1");
+    let (mut running, other) = (site.start(), other.start());
+    running.log("records refreshed");
+    running.stop();
+    other.stop();
+    let kept = std::fs::read_to_string(site.data().join("directory.json")).unwrap();
+    let signature = |text: &str| -> String {
+        let at = text.find("\"signature\"").unwrap();
+        text[at..]
+            .chars()
+            .filter(|c| c.is_ascii_hexdigit())
+            .take(40)
+            .collect()
+    };
+    assert_ne!(signature(&kept), signature(&record));
+}

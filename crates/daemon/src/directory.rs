@@ -107,8 +107,12 @@ pub(crate) fn keep(
     Ok(())
 }
 
-/// The newest record of each node.
-fn keep_records(config: &Config, new: Vec<NodeRecord>, now: u64) -> Result<(), DaemonError> {
+/// Keeps the newest record of each node, of these and those that are there.
+pub(crate) fn keep_records(
+    config: &Config,
+    new: Vec<NodeRecord>,
+    now: u64,
+) -> Result<(), DaemonError> {
     let path = config.data.join(RECORDS_FILE);
     let old = if path.exists() {
         read(&path, config.network(), now)?

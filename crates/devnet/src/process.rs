@@ -26,8 +26,8 @@ const LOOK: Duration = Duration::from_millis(20);
 
 static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// From now on Ctrl-C, SIGTERM and a closed terminal are noted instead of ending the launcher on the spot, so that it
-/// can clean up.
+/// From now on Ctrl-C, SIGTERM and a closed terminal are noted instead of ending the launcher on
+/// the spot, so that it can clean up.
 pub(crate) fn watch_signals() -> Result<()> {
     let flag = INTERRUPTED.get_or_init(Arc::default);
     for signal in [SIGINT, SIGTERM, SIGHUP] {

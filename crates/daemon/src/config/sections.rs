@@ -74,7 +74,12 @@ pub struct Directory {
     pub unaddressed_max: usize,
     /// Most unknown keys that are remembered as unknown.
     pub unknown_max: usize,
+    /// How often nodes whose records are over half of their time are asked for new ones, seconds.
+    pub refresh_secs: NonZeroU64,
 }
+
+/// An hour: records live for days.
+const REFRESH_SECS: u64 = 3_600;
 
 impl Default for Directory {
     fn default() -> Self {
@@ -85,6 +90,7 @@ impl Default for Directory {
             per_peer_max: limits.per_peer_max,
             unaddressed_max: limits.unaddressed_max,
             unknown_max: limits.unknown_max,
+            refresh_secs: non_zero(REFRESH_SECS),
         }
     }
 }
@@ -118,7 +124,7 @@ impl Default for Record {
 }
 
 /// Shortest validity of a record, seconds: there must be time to hand it out.
-const VALIDITY_SECS_MIN: u64 = 60;
+const VALIDITY_SECS_MIN: u64 = 10;
 
 fn validity<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
     let secs = u64::deserialize(from)?;

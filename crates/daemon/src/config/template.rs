@@ -153,6 +153,11 @@ fn sections(text: &mut String, composition: Composition) {
                 "unknown_max",
                 &directory.unknown_max,
             ),
+            (
+                "How often nodes are asked for new records when half the time of theirs is over.",
+                "refresh_secs",
+                &directory.refresh_secs,
+            ),
         ],
     );
     section(

@@ -2,6 +2,7 @@
 
 mod admin;
 mod logs;
+mod refresh;
 mod signals;
 
 use std::{
@@ -111,7 +112,7 @@ async fn run_with(
         record.clone(),
         Arc::new(RwLock::new(table)),
         handle.clone(),
-        client,
+        client.clone(),
         limits.clone(),
     ));
     read_directory(&gateway, config);
@@ -131,6 +132,14 @@ async fn run_with(
     if let Some(admin) = admin {
         tokio::spawn(admin::serve(admin, Arc::clone(&health), stop.clone()));
     }
+    let refresh = refresh::Refresh {
+        config: config.clone(),
+        keys: Arc::clone(&keys),
+        gateway: Arc::clone(&gateway),
+        client,
+        stop: stop.clone(),
+    };
+    tokio::spawn(refresh.run());
     let server = ServerConfig {
         listen: config.http.listen,
         path: config.http.path.clone(),
