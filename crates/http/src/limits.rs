@@ -46,13 +46,14 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// For the whole body.
     pub upload_timeout: Duration,
-    /// A connection on which nothing moves in either direction for so long is closed.
+    /// A connection on which nothing moves in either direction for so long is closed. Streams live by
+    /// their heartbeats, so it is longer than a few of them.
     pub idle_timeout: Duration,
     /// For what is in flight when the node stops.
     pub shutdown_timeout: Duration,
     /// Connections at a time.
     pub connections_max: usize,
-    /// Bytes of a request's header.
+    /// Bytes of a request's header in HTTP/2; in HTTP/1 it has to fit [`PIECE_BYTES_MAX`].
     pub header_bytes_max: usize,
     /// Packets held whole at a time: those that are opened here and those that are transcoded.
     pub packets_in_flight_max: usize,

@@ -197,6 +197,7 @@ impl Turn {
 #[cfg(test)]
 mod tests {
     use layer_minus_delivery::sse;
+    use proptest::{collection::vec, prelude::*};
 
     use super::*;
 
@@ -243,6 +244,39 @@ mod tests {
             .collect();
         for piece in [1, 6, 999, wire.len()] {
             assert_eq!(turn(true, &wire, piece), expected, "pieces of {piece}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_records_cut_anywhere_give_the_events_of_the_encoder(
+            payloads in vec(vec(any::<u8>(), 0..50), 0..8),
+            cuts in vec(1usize..40, 1..40),
+        ) {
+            let wire: Vec<u8> = payloads
+                .iter()
+                .flat_map(|payload| Encoder::record(RecordKind::Data, payload).unwrap())
+                .collect();
+            let mut turn = Turn::new(false);
+            let (mut out, mut rest) = (VecDeque::new(), Bytes::from(wire));
+            for cut in cuts.iter().cycle() {
+                if rest.is_empty() {
+                    break;
+                }
+                turn.push(rest.split_to((*cut).min(rest.len())), &mut out).unwrap();
+            }
+            let events: Vec<u8> = out.iter().flatten().copied().collect();
+            let expected: Vec<u8> = payloads
+                .iter()
+                .enumerate()
+                .flat_map(|(number, payload)| sse::Encoder::event(number as u64, payload))
+                .collect();
+            prop_assert_eq!(events, expected);
+        }
+
+        #[test]
+        fn garbage_ends_in_an_error_or_nothing(bytes in vec(any::<u8>(), 0..200)) {
+            let _ = Turn::new(true).push(Bytes::from(bytes), &mut VecDeque::new());
         }
     }
 

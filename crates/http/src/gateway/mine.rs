@@ -106,9 +106,10 @@ impl Gateway {
             .collect()
             .await
             .map_err(|failure| failure.status())?;
+        let turn = self.gate.opener().await;
         let keys = Arc::clone(&self.identity().keys);
         let opening = tokio::task::spawn_blocking(move || {
-            let _place = place;
+            let _places = (place, turn);
             let packet = SealedPacket::admit(packet, &keys.sizes).map_err(|_| "not admitted")?;
             intake::open(&packet, &keys, clock::now()).map_err(|_| "garbage")
         });

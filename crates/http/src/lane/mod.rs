@@ -131,6 +131,8 @@ fn equal(expected: &[u8; MAC_BYTES], shown: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const KEY: LaneKey = LaneKey([7; 32]);
@@ -194,5 +196,24 @@ mod tests {
         let token = Token::new([1; 16], &KEY, &[5; 300]);
         assert_eq!(format!("{token:?}"), "Token([scrubbed])");
         assert_eq!(format!("{:?}", token.to_header().unwrap()), "Sensitive");
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_is_a_token_or_none(text in "(Bearer )?[ -~]{0,60}") {
+            let header = HeaderValue::from_str(&text).unwrap();
+            if let Some(token) = Token::from_header(&header) {
+                prop_assert!(!token.verify(&KEY, &[0; 300]));
+            }
+        }
+
+        #[test]
+        fn every_token_survives_its_header(lane: [u8; 16], key: [u8; 32], first: Vec<u8>) {
+            let key = LaneKey(key);
+            let token = Token::new(lane, &key, &first);
+            let read = Token::from_header(&token.to_header().unwrap()).unwrap();
+            prop_assert_eq!(read, token);
+            prop_assert!(read.verify(&key, &first));
+        }
     }
 }

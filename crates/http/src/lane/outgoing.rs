@@ -158,3 +158,67 @@ impl Gateway {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn lane(id: u8, expires_at: u64) -> Lane {
+        Lane {
+            id: [id; 16],
+            key: LaneKey([id; 32]),
+            expires_at,
+        }
+    }
+
+    fn put(lanes: &Lanes, node: u8, state: State) -> Address {
+        let node = Address::repeat_byte(node);
+        *lanes.slot(node).try_lock().unwrap() = state;
+        node
+    }
+
+    #[test]
+    fn a_lane_is_renewed_before_it_expires() {
+        let state = State::Open(lane(1, 1_000));
+        assert!(state.open(1_000 - RENEW_SECS - 1).is_some());
+        assert!(state.open(1_000 - RENEW_SECS).is_none());
+        assert!(State::Closed.open(0).is_none());
+    }
+
+    #[test]
+    fn only_the_lane_that_was_not_known_is_forgotten() {
+        let lanes = Lanes::default();
+        let node = put(&lanes, 1, State::Open(lane(1, 1_000)));
+        lanes.forget(&node, &[2; 16]);
+        assert!(lanes.slot(node).try_lock().unwrap().open(0).is_some());
+        lanes.forget(&Address::ZERO, &[1; 16]);
+        lanes.forget(&node, &[1; 16]);
+        assert!(lanes.slot(node).try_lock().unwrap().open(0).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_over_is_removed_and_the_rest_bounded() {
+        let lanes = Lanes::default();
+        let open = put(&lanes, 1, State::Open(lane(1, 1_000)));
+        put(&lanes, 2, State::Open(lane(2, 10)));
+        put(&lanes, 3, State::Closed);
+        put(
+            &lanes,
+            4,
+            State::Paused(Instant::now() + Duration::from_secs(5)),
+        );
+        tokio::time::advance(Duration::from_secs(6)).await;
+        let count = || lanes.0.lock().unwrap().len();
+        lanes.remove_expired(500);
+        assert_eq!(count(), 1);
+        assert!(lanes.slot(open).try_lock().unwrap().open(500).is_some());
+        for number in 0..2 * LANES_MAX {
+            let mut bytes = [0xaa; 20];
+            bytes[..8].copy_from_slice(&(number as u64).to_be_bytes());
+            lanes.slot(Address::from(bytes));
+            assert!(count() <= LANES_MAX);
+        }
+    }
+}

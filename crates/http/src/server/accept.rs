@@ -190,7 +190,7 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
-        .max_buf_size(limits.header_bytes_max.clamp(8 * 1024, PIECE_BYTES_MAX));
+        .max_buf_size(PIECE_BYTES_MAX);
     builder
         .http2()
         .timer(TokioTimer::new())

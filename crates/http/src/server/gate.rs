@@ -22,6 +22,7 @@ const WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Gate {
     held: Arc<Semaphore>,
+    openers: Arc<Semaphore>,
     forwards: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     unpaid: Bucket,
@@ -37,6 +38,7 @@ impl Gate {
         let asks = u64::from(limits.asks_per_minute);
         Self {
             held: places(limits.packets_in_flight_max),
+            openers: places(std::thread::available_parallelism().map_or(2, Into::into)),
             forwards: places(limits.forwards_max),
             streams: places(limits.streams_max),
             unpaid: Bucket::new(unpaid, Duration::from_secs(1)),
@@ -51,6 +53,11 @@ impl Gate {
             .await
             .ok()?
             .ok()
+    }
+
+    /// A turn at opening a packet: as many at a time as there are cores.
+    pub(crate) async fn opener(&self) -> Option<Permit> {
+        Arc::clone(&self.openers).acquire_owned().await.ok()
     }
 
     /// A place for a packet that is cut through.

@@ -127,3 +127,13 @@ async fn broken_forms_are_refused() {
         assert_eq!(raw.status, 400, "{kind}: {raw:?}");
     }
 }
+
+#[tokio::test]
+async fn a_body_without_length_is_bounded_too() {
+    let places = network(&[relay(&[])]).await;
+    let piece = format!("186a0\r\n{}\r\n", "A".repeat(100_000));
+    let body = piece.repeat(21);
+    let head = "POST /post HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
+    let raw = raw::send(places[0].addr, head, body.as_bytes()).await;
+    assert_eq!(raw.status, 413, "{raw:?}");
+}

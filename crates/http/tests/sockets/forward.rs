@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::{
     raw::{self, filler, question},
-    world::{LARGE, Maker, Place, network, relay, until},
+    world::{LARGE, Maker, Place, Plan, SMALL, network, relay, until},
 };
 
 /// A relay that knows one node, which is a listener of the test.
@@ -160,6 +160,40 @@ async fn a_next_hop_that_does_not_answer_is_a_bad_gateway() {
         let raw = raw::post(place.addr, "application/octet-stream", &packet).await;
         assert_eq!(raw.status, status, "{answer}");
         serving.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_next_hop_that_takes_everything_and_says_nothing_is_a_gateway_timeout() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/post", listener.local_addr().unwrap());
+    let record = Maker::new().record(&[url], false);
+    let options = HttpOptions {
+        answer_timeout: Duration::from_millis(500),
+        ..HttpOptions::default()
+    };
+    let place = network(&[Plan {
+        options,
+        ..relay(&[]).limits(impatient())
+    }])
+    .await
+    .remove(0);
+    let now = layer_minus_http::clock::now();
+    let source = layer_minus_routing::Source::Configured;
+    place
+        .gateway
+        .table()
+        .write()
+        .unwrap()
+        .insert(record.clone(), source, false, now)
+        .unwrap();
+    // The system accepts; a large packet does not even fit its buffers, a small one does.
+    for size in [SMALL, LARGE] {
+        let started = Instant::now();
+        let packet = filler(&record, size);
+        let raw = raw::post(place.addr, "application/octet-stream", &packet).await;
+        assert_eq!(raw.status, 504, "{size}");
+        assert!(started.elapsed() < Duration::from_secs(8));
     }
 }
 

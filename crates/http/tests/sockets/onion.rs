@@ -147,6 +147,20 @@ async fn streams_come_back_through_hops_at_the_same_sizes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_node_sees_its_client_leave_through_hops_too() {
+    let places = network(&[relay(&[1]), relay(&[2]), recipient(&[])]).await;
+    let mut bobo = Person::new(&places[2], &places[2]);
+    bobo.register().await;
+    let entry = std::mem::replace(&mut bobo.entry, places[0].url().to_owned());
+    let route = Route::through(&[&places[1].record], &places[2].record).unwrap();
+    let stream = bobo.listen_over(&route).await;
+    bobo.entry = entry;
+    assert_eq!(bobo.status().await.connections, 1);
+    drop(stream);
+    bobo.goes_offline().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hop_without_a_way_says_so_sealed() {
     let places = network(&[relay(&[]), relay(&[]), recipient(&[])]).await;
     let bobo = Person::new(&places[2], &places[0]);

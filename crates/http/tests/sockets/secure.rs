@@ -30,9 +30,13 @@ fn files(dir: &std::path::Path) -> (TlsFiles, PathBuf) {
 async fn a_relay_and_a_node_over_tls() {
     let dir = tempfile::tempdir().unwrap();
     let (tls, root) = files(dir.path());
+    let options = HttpOptions {
+        extra_roots: Some(root.clone()),
+        ..HttpOptions::default()
+    };
     let secure = |plan: Plan| Plan {
         tls: Some(tls.clone()),
-        roots: Some(root.clone()),
+        options: options.clone(),
         ..plan
     };
     let places = network(&[secure(relay(&[1])), secure(recipient(&[]))]).await;

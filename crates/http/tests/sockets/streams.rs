@@ -65,17 +65,7 @@ async fn the_node_sees_its_client_leave_the_relay() {
     let before = open();
     drop(stream);
     until("the relay closes its connection", || open() < before).await;
-    goes_offline(&bobo).await;
-}
-
-async fn goes_offline(person: &Person) {
-    for _ in 0..200 {
-        if person.status().await.connections == 0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("the node still holds the stream");
+    bobo.goes_offline().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -93,7 +83,7 @@ async fn a_client_that_stops_reading_loses_its_stream_and_no_packet() {
     for number in 0..count {
         bobo.receive_from(&bobo, &[number + 1], LARGE).await;
     }
-    goes_offline(&bobo).await;
+    bobo.goes_offline().await;
     drop(stream);
     let mut stream = bobo.listen().await;
     for number in 0..count {
@@ -152,5 +142,5 @@ async fn a_node_whose_places_for_streams_are_taken_says_so_sealed() {
         matches!(&answer, Content::Answer(a) if matches!(**a, Answer::Refused(_))),
         "{answer:?}"
     );
-    goes_offline(&bobo).await;
+    bobo.goes_offline().await;
 }

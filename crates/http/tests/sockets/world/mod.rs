@@ -15,7 +15,6 @@ pub mod tap;
 
 use std::{
     net::SocketAddr,
-    path::PathBuf,
     sync::{Arc, RwLock},
     thread::JoinHandle,
 };
@@ -54,8 +53,8 @@ pub struct Plan {
     pub limits: Limits,
     /// Its files for TLS.
     pub tls: Option<TlsFiles>,
-    /// Authorities that it trusts when it forwards.
-    pub roots: Option<PathBuf>,
+    /// How it reaches others.
+    pub options: HttpOptions,
 }
 
 /// A node that knows those nodes.
@@ -141,7 +140,7 @@ impl Place {
             store,
             listener,
             tap,
-            roots: None,
+            options: HttpOptions::default(),
         })
     }
 }
@@ -155,7 +154,7 @@ struct Start {
     store: MemoryStore,
     listener: TcpListener,
     tap: Option<Tap>,
-    roots: Option<PathBuf>,
+    options: HttpOptions,
 }
 
 fn start(start: Start) -> Place {
@@ -168,15 +167,11 @@ fn start(start: Start) -> Place {
         store,
         listener,
         tap,
-        roots,
+        options,
     } = start;
     let now = clock::now();
     let node = Node::open(store, keys.clone(), config.clone(), now, &mut OsRng).unwrap();
     let (handle, thread) = spawn_node(node);
-    let options = HttpOptions {
-        extra_roots: roots,
-        ..HttpOptions::default()
-    };
     let client = HttpClient::new(options).unwrap();
     let gateway = Arc::new(Gateway::new(
         keys.clone(),
@@ -309,7 +304,7 @@ pub async fn network(plans: &[Plan]) -> Vec<Place> {
         };
         let keys = maker.keys();
         let store = MemoryStore::new();
-        let roots = plan.roots.clone();
+        let options = plan.options.clone();
         places.push(start(Start {
             keys,
             record,
@@ -319,7 +314,7 @@ pub async fn network(plans: &[Plan]) -> Vec<Place> {
             store,
             listener,
             tap,
-            roots,
+            options,
         }));
     }
     places

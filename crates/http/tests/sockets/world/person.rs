@@ -163,6 +163,17 @@ impl Person {
         expect_standing(self.ask(outgoing).await).unwrap()
     }
 
+    /// Waits until the node has seen that nobody listens.
+    pub async fn goes_offline(&self) {
+        for _ in 0..200 {
+            if self.status().await.connections == 0 {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("the node still holds the stream");
+    }
+
     /// A message to this person of the innermost size of a packet of `size` bytes.
     pub fn mail(&self, text: &[u8], size: usize) -> SealedMail {
         let certificate = self.identity.certificate.certificate();
