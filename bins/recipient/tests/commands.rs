@@ -8,6 +8,8 @@ use std::{fs, process::Stdio};
 
 use common::{Done, INIT, PASSWORD, PASSWORD_ENV, Site, file};
 use layer_minus_message::{NodeRecord, SignedDocument};
+use layer_minus_node::{Store as _, Table};
+use layer_minus_store_sqlite::SqliteStore;
 
 const RECIPIENT: &str = env!("CARGO_BIN_EXE_recipient");
 
@@ -380,4 +382,25 @@ fn tls_files_are_checked() {
         &made.signing_key.serialize_pem(),
     );
     site.run(&["check"]).ok();
+}
+
+#[test]
+fn a_store_without_room_says_so_and_keeps_what_it_has() {
+    let site = Site::new(RECIPIENT);
+    site.json(&["invite", "--amount", "$1"]);
+    let size = fs::metadata(site.data().join("store.db")).unwrap().len();
+    let limit = format!("max_bytes = {}", size + 20_000);
+    site.edit("#max_bytes = 10000000000", &limit);
+    let words = ["invite", "--amount", "$1", "--count", "5000", "--json"];
+    let done = site.run(&words).fails(1, "full");
+    let made = done.stdout.lines().count();
+    assert!(made > 10, "{made}");
+    // Every code that was printed is there.
+    let store = SqliteStore::open_read_only(site.data().join("store.db")).unwrap();
+    let kept = store
+        .scan(Table::Invites, &[], &[0xff; 64], 10_000)
+        .unwrap()
+        .len();
+    assert_eq!(kept, made + 1);
+    assert_eq!(site.json(&["ledger", "verify"])[0]["damaged_rows"], 0);
 }
