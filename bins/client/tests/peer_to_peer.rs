@@ -53,3 +53,16 @@ fn somebody_unknown_is_not_written_to() {
         "{error}"
     );
 }
+
+#[test]
+fn somebody_who_left_the_node_is_told_of() {
+    let world = World::start();
+    let (bobo, peter) = world.bobo_and_peter();
+    bobo.via(&["unregister"]).ok();
+    let error = peter.via(&["send", "bobo", "still there?"]).failed(3);
+    assert_eq!(error["kind"], "refused");
+    assert!(
+        error["advice"].as_str().unwrap().contains("new card"),
+        "{error}"
+    );
+}
