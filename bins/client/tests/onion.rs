@@ -17,11 +17,11 @@ fn two_hops_there_and_two_hops_to_listen() {
     assert_eq!(accepted.last().unwrap()["sent"], true);
 
     let hops = ["--hop", &world.d.address, "--hop", &world.c.address];
-    let online = bobo.listen(&hops);
+    let online = bobo.listen(&[&["--count", "1"], &hops[..]].concat());
     let message = online.event("message");
     assert_eq!(message["text"], "through four nodes");
     assert_eq!(message["from"], peter.address.as_str());
-    drop(online);
+    online.end().ok();
 
     // It came once.
     peter.send("bobo", "directly");
