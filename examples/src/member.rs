@@ -13,7 +13,7 @@ use layer_minus_core::{
     http::{HttpClient, HttpOptions, RecordStream, Reply, clock},
     message::{Answer, Card, Chain, Content, FullCard, Letter, NodeRecord, letter::sha256},
     packet::Sizes,
-    seal::{Version, open_layer},
+    seal::Version,
     wallet::Address,
 };
 use rand::rngs::OsRng;
@@ -71,12 +71,10 @@ impl Member {
         let desk = Desk::new(&member.network, &route);
         let register = desk.register(&member.identity, registration, now, rng)?;
         let sealed = expect_challenge(member.ask(register).await?)?;
-        let opened = open_layer(&sealed, &member.identity.keyring())?;
-        let challenge = opened
-            .body
-            .first_chunk::<32>()
-            .context("challenge is too short")?;
-        let confirm = desk.confirm(&member.identity, *challenge, None, now, rng)?;
+        let challenge = member
+            .identity
+            .open_challenge(&sealed, member.node.node())?;
+        let confirm = desk.confirm(&member.identity, challenge, None, now, rng)?;
         expect_standing(member.ask(confirm).await?)?;
         member.identity.registered(&card, authorization, now);
         Ok(member)

@@ -112,7 +112,7 @@ async fn attempt(
     })
     .await?;
     let challenge = answer::expect_challenge(answered.content)?;
-    let nonce = identity.open_challenge(&challenge)?;
+    let nonce = identity.open_challenge(&challenge, node.node())?;
     let enrolled = confirm(ctx, identity, node, nonce, wish.listen, via).await?;
     identity.registered(&card, registration.authorization, clock::now());
     identity.forget_superseded(clock::now());

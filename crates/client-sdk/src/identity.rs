@@ -352,19 +352,28 @@ impl Identity {
     /// Opens the challenge of a registration.
     ///
     /// Only what has the form of a challenge is answered, so that a node cannot have us read out
-    /// mail that it holds: a nonce and zeros, nothing else.
+    /// mail that it holds: a nonce, the node's and our address, and zeros. The addresses keep a node from
+    /// passing on another node's challenge, by which it would take our key over there.
     ///
     /// # Errors
     /// [`SdkError::Seal`], [`SdkError::Challenge`].
-    pub fn open_challenge(&self, sealed: &[u8]) -> Result<[u8; CHALLENGE_NONCE_BYTES], SdkError> {
+    pub fn open_challenge(
+        &self,
+        sealed: &[u8],
+        node: Address,
+    ) -> Result<[u8; CHALLENGE_NONCE_BYTES], SdkError> {
         let opened = open_message(sealed, &self.keyring(), CHALLENGE_BYTES_MAX)?;
-        let Some((nonce, fill)) = opened.body.split_first_chunk::<CHALLENGE_NONCE_BYTES>() else {
+        let Some((nonce, rest)) = opened.body.split_first_chunk::<CHALLENGE_NONCE_BYTES>() else {
             return Err(SdkError::Challenge("shorter than a nonce"));
         };
-        if fill.is_empty() || fill.iter().any(|&byte| byte != 0) {
+        let named = [node.as_slice(), self.address().as_slice()].concat();
+        let Some(fill) = rest.strip_prefix(&named[..]) else {
             return Err(SdkError::Challenge(
-                "something else than zeros after the nonce",
+                "of another node, or for another wallet: it is not answered",
             ));
+        };
+        if fill.iter().any(|&byte| byte != 0) {
+            return Err(SdkError::Challenge("something else than zeros at its end"));
         }
         Ok(*nonce)
     }

@@ -15,6 +15,7 @@ use layer_minus_client_sdk::{
 use layer_minus_delivery::Mode;
 use layer_minus_message::PushedPacket;
 use layer_minus_seal::{Version, seal_layer};
+use layer_minus_wallet::Address;
 use world::{NETWORK, NOW, Person, World};
 
 fn register(world: &mut World, person: &mut Person, place: usize, limit_units: u64) {
@@ -36,7 +37,10 @@ fn register(world: &mut World, person: &mut Person, place: usize, limit_units: u
         .unwrap();
     let content = sent.pending.answer(&world.answer(&sent.packet)).unwrap();
     let sealed = answer::expect_challenge(content).unwrap();
-    let nonce = person.identity.open_challenge(&sealed).unwrap();
+    let nonce = person
+        .identity
+        .open_challenge(&sealed, record.node())
+        .unwrap();
     let sent = desk
         .confirm(&person.identity, nonce, None, now, &mut world.rng)
         .unwrap();
@@ -141,7 +145,7 @@ fn rotation_keeps_the_address_and_opens_what_was_sealed_before() {
 }
 
 #[test]
-fn a_challenge_is_a_nonce_and_zeros_or_it_is_not_answered() {
+fn a_challenge_names_the_node_and_the_wallet_or_it_is_not_answered() {
     let mut world = World::new(1, &[16_000]);
     let bobo = world.person(0, Version::V4);
     let certificate = bobo.card.certificate.clone();
@@ -150,24 +154,28 @@ fn a_challenge_is_a_nonce_and_zeros_or_it_is_not_answered() {
             .unwrap()
             .to_vec()
     };
-    let nonce = [7; 32];
-    assert_eq!(
-        bobo.identity.open_challenge(&seal(&nonce, 2_300)).unwrap(),
-        nonce
-    );
+    let (nonce, wallet) = ([7; 32], bobo.identity.address());
+    let (node, other) = (Address::repeat_byte(1), Address::repeat_byte(2));
+    let challenge =
+        |node: Address, wallet: Address| [&nonce, node.as_slice(), wallet.as_slice()].concat();
+    let open = |sealed: &[u8]| bobo.identity.open_challenge(sealed, node);
+    assert_eq!(open(&seal(&challenge(node, wallet), 2_300)).unwrap(), nonce);
+    // Another node's, passed on; and one for somebody who registers a key that is not his.
+    for body in [
+        challenge(other, wallet),
+        challenge(node, other),
+        nonce.to_vec(),
+    ] {
+        let sealed = seal(&body, 2_300);
+        assert!(matches!(open(&sealed), Err(SdkError::Challenge(_))));
+    }
     // Mail of a stranger's gpg that a curious node would like to have read out.
     let mail = seal(
         b"The treasure is buried under the old oak, ten steps to the north.",
         2_300,
     );
-    assert!(matches!(
-        bobo.identity.open_challenge(&mail),
-        Err(SdkError::Challenge(_))
-    ));
-    assert!(matches!(
-        bobo.identity.open_challenge(b"junk"),
-        Err(SdkError::Seal(_))
-    ));
+    assert!(matches!(open(&mail), Err(SdkError::Challenge(_))));
+    assert!(matches!(open(b"junk"), Err(SdkError::Seal(_))));
 }
 
 #[test]

@@ -467,7 +467,10 @@ fn a_registration_may_be_answered_by_the_stream() {
         .unwrap();
     let content = sent.pending.answer(&world.answer(&sent.packet)).unwrap();
     let sealed = answer::expect_challenge(content).unwrap();
-    let nonce = bobo.identity.open_challenge(&sealed).unwrap();
+    let nonce = bobo
+        .identity
+        .open_challenge(&sealed, record.node())
+        .unwrap();
     let sent = desk
         .confirm(&bobo.identity, nonce, Some(Mode::Each), NOW, &mut world.rng)
         .unwrap();

@@ -41,7 +41,7 @@ impl<S: Store> Parts<'_, S> {
         let Some(mut state) = self.tx.consumer(&wallet, &consumer)? else {
             return Err(malformed("no such consumer"));
         };
-        let mut row = self.tx.mailbox(&wallet)?;
+        let row = self.tx.mailbox(&wallet)?;
         let refuse = |error: DeliveryError| malformed(&error.to_string());
         if !seqs.is_empty() {
             state.acknowledge(seqs, &row.mailbox).map_err(refuse)?;
@@ -67,6 +67,9 @@ impl<S: Store> Parts<'_, S> {
         if let Some(leases) = self.live.leases.get_mut(&(wallet, consumer)) {
             leases.release_done(&state);
         }
+        self.hand_acknowledged(&wallet, &state)?;
+        // Charging a push counts its bytes.
+        let mut row = self.tx.mailbox(&wallet)?;
         self.remove_collected(&wallet, &mut row)?;
         self.tx.put_mailbox(&wallet, &row)?;
         self.tx.answer(request.id, Answer::Acknowledged);
@@ -81,7 +84,7 @@ impl<S: Store> Parts<'_, S> {
         for (seq, packet) in self.tx.packets_after(wallet, first, REMOVE_MAX)? {
             // Beyond the common cursor a packet may still be done, one by one, at every consumer.
             if seq <= through || taken_by_all(&consumers, seq) {
-                self.take_out(wallet, row, seq, &packet)?;
+                self.take_out(wallet, row, seq, &packet, true)?;
                 let size = u64::from(packet.size_bytes);
                 row.mailbox.remove(seq, size).map_err(mailbox_refusal)?;
             }
@@ -109,9 +112,21 @@ impl<S: Store> Parts<'_, S> {
         row: &mut MailboxRow,
         seq: u64,
         packet: &PacketRow,
+        acknowledged: bool,
     ) -> Result<(), Stop> {
         self.charge_storage(row, packet)?;
-        if packet.pushes == 0 {
+        if acknowledged && packet.begun && packet.pushes == 0 {
+            // It was received on a stream that fell before the socket said so.
+            let (pending, size) = (packet.push, u64::from(packet.size_bytes));
+            let id = self.ids.transfer("pushed", &[pending.as_bytes()]);
+            self.end_reservation(Op::Post {
+                id,
+                pending,
+                amount: None,
+                last: true,
+            })?;
+            row.passed_bytes = row.passed_bytes.saturating_add(size);
+        } else {
             self.void(packet.push)?;
         }
         let key = rows::packet_key(wallet, seq);
@@ -123,7 +138,7 @@ impl<S: Store> Parts<'_, S> {
     fn charge_storage(&mut self, row: &mut MailboxRow, packet: &PacketRow) -> Result<(), Stop> {
         let until = self.tx.now.min(packet.kept_until);
         let held = money::byte_seconds(packet.size_bytes, packet.accepted_at, until);
-        let price = Amount::new(self.config.prices.storage_per_kb_hour);
+        let price = Amount::new(packet.prices.storage_per_kb_hour);
         let (amount, meter) = row
             .storage
             .charge(held, price)

@@ -10,8 +10,10 @@ pub const CHALLENGE_SECS: u64 = 600;
 pub const CHALLENGES_MAX: usize = 4_096;
 /// How long a lane may be used before it must be opened anew, seconds.
 pub const LANE_SECS: u64 = 24 * 3_600;
-/// Most rows that one tick removes from each table.
+/// Rows that the sweep takes at a time.
 pub const SWEEP_ROWS_MAX: usize = 256;
+/// How many times one tick takes them from each table: more than can come in between two ticks.
+pub const SWEEP_ROUNDS_MAX: usize = 64;
 /// Most numbers without a packet that one search for the next push passes over.
 pub const NEXT_STEPS_MAX: usize = 1_024;
 /// Most packets that one stream of a shared consumer holds unacknowledged.

@@ -38,7 +38,9 @@ impl<S: Store> Parts<'_, S> {
             .ok_or(Reason::UnknownClient)?;
         let wallet = client.wallet;
         let digest = sha256(&message);
-        let receipt_key = self.ids.keyed("receipt", &[wallet.as_slice(), &digest]);
+        let receipt_key = self
+            .ids
+            .keyed("receipt", &[wallet.as_slice(), &client.since, &digest]);
         if let Some(row) = self.tx.get::<ReceiptRow>(Table::Receipts, &receipt_key)? {
             // A retry: the same word again, and nothing is charged.
             self.tx.answer(request.id, Answer::Accepted(row.acceptance));
@@ -167,7 +169,7 @@ impl<S: Store> Parts<'_, S> {
         .flatten()
         .collect();
         let lane_id = self.ids.transfer("mail in lane", &content);
-        ops.extend(self.tx.lane_ops(request.lane, lane_id, price.lane)?);
+        ops.extend(self.tx.lane_ops(request.lane, lane_id, price)?);
         self.tx.book_or(&ops, Reason::RecipientCannotPay)?;
         Ok(PacketRow {
             size_bytes: request.size_bytes,
@@ -176,6 +178,8 @@ impl<S: Store> Parts<'_, S> {
             push: push_id,
             storage: storage_id,
             pushes: 0,
+            begun: false,
+            prices: self.config.prices,
         })
     }
 

@@ -141,12 +141,14 @@ impl<S: Store> Tx<'_, S> {
         &self,
         lane: Option<Address>,
         id: TransferId,
-        amount: Amount,
+        price: PassPrice,
     ) -> Result<Vec<Op>, StoreError> {
         let Some(node) = lane else {
             return Ok(Vec::new());
         };
-        if amount.is_zero() {
+        let amount = price.lane;
+        // Nobody earns by a pass what its client did not pay.
+        if amount.is_zero() || price.client < amount {
             return Ok(Vec::new());
         }
         let account = lane_account(&node);
@@ -174,7 +176,8 @@ impl<S: Store> Tx<'_, S> {
             BookError::Refused(layer_minus_ledger::Refusal::OverLimit { .. }) => {
                 Stop::Refuse(refusal)
             }
-            BookError::Refused(other) => Stop::Store(StoreError::Failed(other.to_string())),
+            // One request that the ledger refuses is no failure of the store: the rest of the batch goes on.
+            BookError::Refused(_) => Stop::Refuse(Reason::Unavailable),
             BookError::Store(error) => Stop::Store(error),
         })
     }

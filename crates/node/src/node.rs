@@ -150,7 +150,11 @@ impl<S: Store> Node<S> {
             match self.try_batch(vec![Event::Tick], now, rng) {
                 Ok(effects) => batch.effects.extend(effects),
                 Err(error) => {
-                    self.live.quarantine();
+                    // Only damage stays; a full disk passes.
+                    if matches!(error, StoreError::Damaged { .. }) {
+                        self.live.quarantine();
+                    }
+                    batch.effects.extend(self.drop_connections());
                     batch.error = Some(error);
                 }
             }

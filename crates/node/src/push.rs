@@ -29,6 +29,7 @@ impl<S: Store> Parts<'_, S> {
     ) -> Result<(), Stop> {
         self.registered(&wallet)?;
         self.room_for_stream(&wallet)?;
+        self.check_consumer(&wallet, listen)?;
         self.charge_command(request, &wallet)?;
         self.open_stream(request, wallet, listen, Vec::new())
     }
@@ -103,24 +104,41 @@ impl<S: Store> Parts<'_, S> {
         self.feed(connection, None)
     }
 
-    fn consumer_or_new(&self, wallet: &Address, listen: &Listen) -> Result<Consumer, Stop> {
+    /// Whether a listener may have its consumer, before anything is charged.
+    pub(crate) fn check_consumer(&self, wallet: &Address, listen: &Listen) -> Result<(), Stop> {
         if let Some(consumer) = self.tx.consumer(wallet, &listen.consumer)? {
             if consumer.mode != listen.mode {
                 let detail = "consumer exists in the other mode".to_owned();
                 return Err(Reason::Malformed { detail }.into());
             }
+            return Ok(());
+        }
+        let consumers = self.tx.consumers(wallet)?;
+        let active = consumers
+            .iter()
+            .filter(|consumer| !consumer.is_idle(self.tx.now));
+        if active.count() >= CONSUMERS_MAX {
+            let limit = "consumers_max".to_owned();
+            return Err(Reason::OverLimit { limit }.into());
+        }
+        Ok(())
+    }
+
+    fn consumer_or_new(&mut self, wallet: &Address, listen: &Listen) -> Result<Consumer, Stop> {
+        if let Some(consumer) = self.tx.consumer(wallet, &listen.consumer)? {
             return Ok(consumer);
         }
-        let others = self.tx.consumers(wallet)?.len();
-        if others >= CONSUMERS_MAX {
-            return Err(Reason::OverLimit {
-                limit: "consumers_max".to_owned(),
+        let others = self.tx.consumers(wallet)?;
+        if others.len() >= CONSUMERS_MAX {
+            let now = self.tx.now;
+            for idle in others.iter().filter(|other| other.is_idle(now)) {
+                let key = rows::consumer_key(wallet, &idle.id);
+                self.tx.delete(Table::Consumers, &key)?;
             }
-            .into());
         }
         let row = self.tx.mailbox(wallet)?;
         let mut consumer = Consumer::new(listen.consumer, listen.mode, &row.mailbox, self.tx.now);
-        if others == 0 {
+        if others.is_empty() {
             // The first one is told of everything that was dropped before anybody listened; a later
             // one begins with what still waits.
             consumer.cursor = 0;
@@ -177,9 +195,15 @@ impl<S: Store> Parts<'_, S> {
             Err(BookError::Refused(
                 R::PendingNotFound { .. }
                 | R::PendingAlreadyPosted { .. }
-                | R::PendingAlreadyVoided { .. }
-                | R::PendingExpired { .. },
+                | R::PendingAlreadyVoided { .. },
             )) => Ok(()),
+            // The node was down for longer than any reservation lasts: what was held is released.
+            Err(BookError::Refused(R::PendingExpired { pending, .. })) => {
+                match self.tx.book(&[Op::Expire { pending }]) {
+                    Err(BookError::Store(error)) => Err(error.into()),
+                    Ok(()) | Err(BookError::Refused(_)) => Ok(()),
+                }
+            }
             Err(BookError::Refused(other)) => Err(StoreError::Failed(other.to_string()).into()),
             Err(BookError::Store(error)) => Err(error.into()),
         }
@@ -230,6 +254,14 @@ impl<S: Store> Parts<'_, S> {
             if leases.lease(seq, id.0).is_err() {
                 return Ok(());
             }
+        }
+        if !row.begun {
+            let begun = PacketRow {
+                begun: true,
+                ..row.clone()
+            };
+            let key = rows::packet_key(&connection.client, seq);
+            self.tx.put(Table::Packets, &key, &begun)?;
         }
         let now = self.tx.now;
         if let Some(connection) = self.live.connections.get_mut(&id) {
@@ -308,7 +340,7 @@ impl<S: Store> Parts<'_, S> {
         row: &PacketRow,
     ) -> Result<Option<InFlight>, Stop> {
         let since = self.tx.now;
-        let price = money::pass_price(&self.config.prices, row.size_bytes)?;
+        let price = money::pass_price(&row.prices, row.size_bytes)?;
         if price.client.is_zero() {
             return Ok(Some(InFlight {
                 seq,
@@ -326,6 +358,11 @@ impl<S: Store> Parts<'_, S> {
                 since,
             }));
         }
+        let client = self.registered(&connection.client)?;
+        if client.authorization.expires_at < since {
+            self.pause(id, connection, Reason::AuthorizationExpired);
+            return Ok(None);
+        }
         let (stream, time) = (id.0.to_be_bytes(), since.to_be_bytes());
         let content: [&[u8]; 3] = [row.push.as_bytes(), &stream, &time];
         let reservation = self.ids.transfer("push again", &content);
@@ -341,7 +378,13 @@ impl<S: Store> Parts<'_, S> {
         match self.tx.book(&[pend]) {
             Ok(()) => {}
             Err(BookError::Refused(_)) => {
-                self.pause(id, connection, price.client.get())?;
+                let available_pusd = left(&self.standing(&connection.client)?);
+                let needed_pusd = price.client.get();
+                let reason = Reason::Exhausted {
+                    available_pusd,
+                    needed_pusd,
+                };
+                self.pause(id, connection, reason);
                 return Ok(None);
             }
             Err(BookError::Store(error)) => return Err(error.into()),
@@ -356,20 +399,10 @@ impl<S: Store> Parts<'_, S> {
         }))
     }
 
-    fn pause(
-        &mut self,
-        id: ConnectionId,
-        connection: &Connection,
-        needed: u64,
-    ) -> Result<(), Stop> {
+    fn pause(&mut self, id: ConnectionId, connection: &Connection, reason: Reason) {
         if connection.paused {
-            return Ok(());
+            return;
         }
-        let standing = self.standing(&connection.client)?;
-        let reason = Reason::Exhausted {
-            available_pusd: left(&standing),
-            needed_pusd: needed,
-        };
         let answer = Box::new(Answer::Paused(reason));
         self.tx.effects.push(Effect::Control {
             connection: id,
@@ -377,6 +410,30 @@ impl<S: Store> Parts<'_, S> {
         });
         if let Some(connection) = self.live.connections.get_mut(&id) {
             connection.paused = true;
+        }
+    }
+
+    /// What a stream is pushing and its consumer has acknowledged was handed over, whatever the socket
+    /// says later.
+    pub(crate) fn hand_acknowledged(
+        &mut self,
+        wallet: &Address,
+        consumer: &Consumer,
+    ) -> Result<(), Stop> {
+        for id in self.live.of_client(wallet) {
+            let Some(connection) = self.live.connections.get_mut(&id) else {
+                continue;
+            };
+            if connection.consumer != consumer.id {
+                continue;
+            }
+            let done = connection
+                .in_flight
+                .take_if(|in_flight| consumer.is_done(in_flight.seq));
+            if let Some(in_flight) = done {
+                let connection = connection.clone();
+                self.charge_push(&connection, &in_flight)?;
+            }
         }
         Ok(())
     }
@@ -406,7 +463,7 @@ impl<S: Store> Parts<'_, S> {
         let Some(mut packet) = packet else {
             return Ok(());
         };
-        let price = money::pass_price(&self.config.prices, packet.size_bytes)?;
+        let price = money::pass_price(&packet.prices, packet.size_bytes)?;
         if let Some(pending) = in_flight.reservation {
             let id = self.ids.transfer("pushed", &[pending.as_bytes()]);
             let mut ops = vec![Op::Post {
@@ -416,12 +473,11 @@ impl<S: Store> Parts<'_, S> {
                 last: true,
             }];
             let lane = self.ids.transfer("pushed lane", &[pending.as_bytes()]);
-            ops.extend(self.tx.lane_ops(connection.lane, lane, price.lane)?);
+            ops.extend(self.tx.lane_ops(connection.lane, lane, price)?);
             match self.tx.book(&ops) {
                 Ok(()) => {}
-                Err(BookError::Refused(refusal)) => {
-                    return Err(StoreError::Failed(refusal.to_string()).into());
-                }
+                // Its reservation has lapsed: a push that nobody pays for, and that earns nothing.
+                Err(BookError::Refused(_)) => {}
                 Err(BookError::Store(error)) => return Err(error.into()),
             }
         }

@@ -74,8 +74,13 @@ impl<S: Store> Parts<'_, S> {
         }
         let mut nonce = [0; 32];
         rng.fill_bytes(&mut nonce);
-        let sealed = seal_layer(rng, &card.certificate, &[&nonce], CHALLENGE_BYTES)
-            .map_err(|_| Stop::Refuse(Reason::PossessionNotProved))?;
+        let sealed = {
+            // Bound to both sides: it cannot be passed on to somebody who registers elsewhere.
+            let node = self.keys.wallet.address();
+            let body: [&[u8]; 3] = [&nonce, node.as_slice(), wallet.as_slice()];
+            seal_layer(rng, &card.certificate, &body, CHALLENGE_BYTES)
+        }
+        .map_err(|_| Stop::Refuse(Reason::PossessionNotProved))?;
         let challenge = Challenge {
             nonce,
             registration,
@@ -167,7 +172,9 @@ impl<S: Store> Parts<'_, S> {
 
     fn granted(&self, wallet: &Address) -> Result<u64, StoreError> {
         let granted = self.tx.get::<u64>(Table::Grants, wallet.as_slice())?;
-        Ok(granted.unwrap_or(self.config.default_credit_pusd))
+        Ok(granted
+            .unwrap_or(0)
+            .saturating_add(self.config.default_credit_pusd))
     }
 
     /// Completes a registration: the nonce came back, so the key opens for whoever registers it.
@@ -185,8 +192,9 @@ impl<S: Store> Parts<'_, S> {
         if !proved || challenge.expires_at < self.tx.now {
             return Err(Reason::PossessionNotProved.into());
         }
-        if listen.is_some() {
+        if let Some(listen) = &listen {
             self.room_for_stream(&wallet)?;
+            self.check_consumer(&wallet, listen)?;
         }
         let registration = &challenge.registration;
         // Things may have changed since the challenge: an invite used, a key taken.
@@ -277,7 +285,8 @@ impl<S: Store> Parts<'_, S> {
             .tx
             .get(Table::Invites, &key)?
             .ok_or(Reason::BadInvite)?;
-        let granted = self.granted(wallet)?.saturating_add(amount);
+        let old: Option<u64> = self.tx.get(Table::Grants, wallet.as_slice())?;
+        let granted = old.unwrap_or(0).saturating_add(amount);
         self.tx.delete(Table::Invites, &key)?;
         Ok(self.tx.put(Table::Grants, wallet.as_slice(), &granted)?)
     }
@@ -291,6 +300,11 @@ impl<S: Store> Parts<'_, S> {
     ) -> Result<(), Stop> {
         let key = card.encryption_key();
         let old = self.tx.client(&wallet)?;
+        let time = self.tx.now.to_be_bytes();
+        let since = old.as_ref().map_or_else(
+            || self.ids.keyed("since", &[wallet.as_slice(), &time]),
+            |old| old.since,
+        );
         match &old {
             Some(old) if old.key != key.to_string() => self.supersede_key(old)?,
             Some(_) => {}
@@ -332,6 +346,7 @@ impl<S: Store> Parts<'_, S> {
             strangers_bytes_per_day: registration
                 .strangers_bytes_per_day
                 .min(self.config.strangers_bytes_per_day_max),
+            since,
         };
         Ok(self.tx.put(Table::Clients, wallet.as_slice(), &client)?)
     }
@@ -358,6 +373,10 @@ impl<S: Store> Parts<'_, S> {
         request: &Request,
         wallet: &Address,
     ) -> Result<(), Stop> {
+        let client = self.registered(wallet)?;
+        if client.authorization.expires_at < self.tx.now {
+            return Err(Reason::AuthorizationExpired.into());
+        }
         let mark = request.marks.last().map_or([0; 32], |mark| mark.digest);
         let ops = self.command_ops(wallet, request.lane, request.size_bytes, &mark)?;
         let standing = self.standing(wallet)?;
@@ -387,7 +406,9 @@ impl<S: Store> Parts<'_, S> {
         mark: &[u8; 32],
     ) -> Result<Vec<Op>, StoreError> {
         let price = money::pass_price(&self.config.prices, size_bytes)?;
-        let content: [&[u8]; 2] = [wallet.as_slice(), mark];
+        // The mark is the sender's choice and is forgotten with its frame; the time is the node's.
+        let now = self.tx.now.to_be_bytes();
+        let content: [&[u8]; 3] = [wallet.as_slice(), mark, &now];
         let mut ops = Vec::with_capacity(3);
         if !price.client.is_zero() {
             ops.push(Op::Transfer {
@@ -399,7 +420,7 @@ impl<S: Store> Parts<'_, S> {
             });
         }
         let id = self.ids.transfer("command lane", &content);
-        ops.extend(self.tx.lane_ops(lane, id, price.lane)?);
+        ops.extend(self.tx.lane_ops(lane, id, price)?);
         Ok(ops)
     }
 
@@ -496,13 +517,16 @@ impl<S: Store> Parts<'_, S> {
     /// The client leaves: what waits is dropped, what it used is charged, the rest is released.
     pub(crate) fn unregister(&mut self, request: &Request, wallet: Address) -> Result<(), Stop> {
         let client = self.registered(&wallet)?;
-        self.charge_command(request, &wallet)?;
+        // Leaving is free when nothing may be charged any more.
+        if client.authorization.expires_at >= self.tx.now {
+            self.charge_command(request, &wallet)?;
+        }
         for id in self.live.of_client(&wallet) {
             self.end_stream(id)?;
         }
         let mut row = self.tx.mailbox(&wallet)?;
         for (seq, packet) in self.tx.packets_after(&wallet, 0, UNREGISTER_PACKETS_MAX)? {
-            self.take_out(&wallet, &mut row, seq, &packet)?;
+            self.take_out(&wallet, &mut row, seq, &packet, false)?;
         }
         for consumer in self.tx.consumers(&wallet)? {
             let key = crate::rows::consumer_key(&wallet, &consumer.id);
@@ -541,18 +565,18 @@ impl<S: Store> Parts<'_, S> {
         rng.fill_bytes(&mut lane);
         rng.fill_bytes(&mut key);
         let expires_at = self.tx.now.saturating_add(LANE_SECS);
-        // The lane is forgotten when it expires; who earned on it never is.
+        // One live lane for each node; and who ever earned on one is never forgotten.
         let name = [LANE_PREFIX, wallet.as_slice()].concat();
-        self.tx.put_bytes(Table::Meta, &name, &[])?;
-        self.tx.put(
-            Table::Lanes,
-            &lane,
-            &LaneRow {
-                node: wallet,
-                key,
-                expires_at,
-            },
-        )?;
+        if let Some(old) = self.tx.store.get(Table::Meta, &name)? {
+            self.tx.delete(Table::Lanes, &old)?;
+        }
+        self.tx.put_bytes(Table::Meta, &name, &lane)?;
+        let row = LaneRow {
+            node: wallet,
+            key,
+            expires_at,
+        };
+        self.tx.put(Table::Lanes, &lane, &row)?;
         self.tx.schedule(expires_at, Due::Lane, &lane)?;
         let key = LaneKey(key);
         let opened = Effect::LaneOpened {

@@ -2,7 +2,7 @@
 
 use layer_minus_delivery::{ConsumerId, DailyQuota, Mailbox};
 use layer_minus_ledger::{StorageMeter, TransferId};
-use layer_minus_message::{Acceptance, Authorization, SignedDocument, text};
+use layer_minus_message::{Acceptance, Authorization, Prices, SignedDocument, text};
 use layer_minus_wallet::Address;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -21,6 +21,9 @@ pub(crate) struct ClientRow {
     #[serde(with = "text::hex_array")]
     pub(crate) inbox_digest: [u8; 32],
     pub(crate) strangers_bytes_per_day: u64,
+    /// Of this registration: receipts of an earlier one of the same wallet say nothing about this one.
+    #[serde(with = "text::hex_array")]
+    pub(crate) since: [u8; 16],
 }
 
 /// What changes with every packet of a client.
@@ -54,6 +57,10 @@ pub(crate) struct PacketRow {
     pub(crate) storage: TransferId,
     /// Pushes that were handed over and charged.
     pub(crate) pushes: u32,
+    /// Whether a push was begun: what is acknowledged after that was received.
+    pub(crate) begun: bool,
+    /// The prices when it was accepted, at which everything was reserved.
+    pub(crate) prices: Prices,
 }
 
 /// An acceptance that was given.

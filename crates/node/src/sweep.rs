@@ -6,7 +6,7 @@ use layer_minus_message::Answer;
 use layer_minus_wallet::Address;
 
 use crate::{
-    config::SWEEP_ROWS_MAX,
+    config::{SWEEP_ROUNDS_MAX, SWEEP_ROWS_MAX},
     event::{ConnectionId, Effect},
     mail::mailbox_refusal,
     node::Parts,
@@ -59,44 +59,60 @@ impl<S: Store> Parts<'_, S> {
     /// A frame is remembered until its own expiry refuses it.
     fn sweep_seen(&mut self) -> Result<(), StoreError> {
         let to = self.tx.now.to_be_bytes();
-        for (key, _) in self
-            .tx
-            .store
-            .scan(Table::SeenExpiry, &[], &to, SWEEP_ROWS_MAX)?
-        {
-            if let Some((_, digest)) = key.split_at_checked(8) {
-                self.tx.delete(Table::Seen, digest)?;
+        for _ in 0..SWEEP_ROUNDS_MAX {
+            let rows = self
+                .tx
+                .store
+                .scan(Table::SeenExpiry, &[], &to, SWEEP_ROWS_MAX)?;
+            for (key, _) in &rows {
+                if let Some((_, digest)) = key.split_at_checked(8) {
+                    self.tx.delete(Table::Seen, digest)?;
+                }
+                self.tx.delete(Table::SeenExpiry, key)?;
             }
-            self.tx.delete(Table::SeenExpiry, &key)?;
+            if rows.len() < SWEEP_ROWS_MAX {
+                break;
+            }
         }
         Ok(())
     }
 
     fn sweep_due(&mut self) -> Result<(), Stop> {
         let to = self.tx.now.to_be_bytes();
-        for (key, _) in self
-            .tx
-            .store
-            .scan(Table::Retention, &[], &to, SWEEP_ROWS_MAX)?
-        {
-            if self.live.quarantined.contains(&key) {
-                continue;
+        let mut from: Vec<u8> = Vec::new();
+        for _ in 0..SWEEP_ROUNDS_MAX {
+            let rows = self
+                .tx
+                .store
+                .scan(Table::Retention, &from, &to, SWEEP_ROWS_MAX)?;
+            for (key, _) in &rows {
+                if !self.live.quarantined.contains(key) {
+                    self.live.sweeping = Some(key.clone());
+                    self.tx.delete(Table::Retention, key)?;
+                    self.carry_out(key)?;
+                }
             }
-            self.live.sweeping = Some(key.clone());
-            self.tx.delete(Table::Retention, &key)?;
-            let Some((due, subject)) = rows::read_due(&key) else {
-                continue;
-            };
-            match due {
-                Due::Packet => self.expire_packet(subject)?,
-                Due::Receipt => self.tx.delete(Table::Receipts, subject)?,
-                Due::Reservation => self.expire_reservation(subject)?,
-                Due::Key => self.expire_key(subject)?,
-                Due::Lane => self.tx.delete(Table::Lanes, subject)?,
+            match rows.into_iter().next_back() {
+                Some((last, _)) => from = last,
+                None => break,
             }
+            from.push(0);
         }
         self.live.sweeping = None;
         Ok(())
+    }
+
+    fn carry_out(&mut self, entry: &[u8]) -> Result<(), Stop> {
+        let Some((due, subject)) = rows::read_due(entry) else {
+            return Ok(());
+        };
+        match due {
+            Due::Packet => self.expire_packet(subject),
+            Due::Receipt => Ok(self.tx.delete(Table::Receipts, subject)?),
+            Due::Reservation => self.expire_reservation(subject),
+            Due::Key => self.expire_key(subject),
+            Due::Lane => Ok(self.tx.delete(Table::Lanes, subject)?),
+        }
     }
 
     /// Retention is over: the packet goes, its storage is charged in full, its push never was, and the
@@ -108,7 +124,7 @@ impl<S: Store> Parts<'_, S> {
         let packet: Option<PacketRow> = self.tx.get(Table::Packets, key)?;
         let Some(packet) = packet else { return Ok(()) };
         let mut row = self.tx.mailbox(&wallet)?;
-        self.take_out(&wallet, &mut row, seq, &packet)?;
+        self.take_out(&wallet, &mut row, seq, &packet, false)?;
         let size = u64::from(packet.size_bytes);
         row.mailbox
             .drop_packet(seq, size)
@@ -120,14 +136,13 @@ impl<S: Store> Parts<'_, S> {
 
     fn tell_gap(&mut self, wallet: &Address, seq: u64) -> Result<(), Stop> {
         for id in self.live.of_client(wallet) {
-            let Some(connection) = self.live.connections.get_mut(&id) else {
+            let Some(connection) = self.live.connections.get(&id) else {
                 continue;
             };
             // A stream that was handed the packet has it.
             if connection.mode == Mode::Each && connection.sent >= seq {
                 continue;
             }
-            connection.sent = connection.sent.max(seq);
             let answer = Box::new(Answer::Gap {
                 from: seq,
                 through: seq,

@@ -317,7 +317,7 @@ impl World {
             .unwrap();
         let content = sent.pending.answer(&self.answer(&sent.packet)).unwrap();
         let challenge = answer::expect_challenge(content).unwrap();
-        let nonce = identity.open_challenge(&challenge).unwrap();
+        let nonce = identity.open_challenge(&challenge, record.node()).unwrap();
         let sent = desk
             .confirm(&identity, nonce, None, self.now, &mut self.rng)
             .unwrap();

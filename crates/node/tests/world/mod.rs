@@ -349,6 +349,10 @@ impl World {
     /// Another node opens a lane to this one.
     pub fn open_lane(&mut self) -> Address {
         let wallet = Wallet::generate(&mut self.rng);
+        self.open_lane_of(&wallet)
+    }
+
+    pub fn open_lane_of(&mut self, wallet: &Wallet) -> Address {
         let name = wallet.address().to_string();
         let certificate =
             SecretCertificate::generate(&mut self.rng, self.now, Version::V6, &name).unwrap();
@@ -368,7 +372,7 @@ impl World {
             valid_until: self.now + 3_600,
             sequence: 1,
         };
-        let record = NodeRecord::sign(&wallet, body).unwrap().signed;
+        let record = NodeRecord::sign(wallet, body).unwrap().signed;
         match self.command(wallet.address(), Command::Lane { record }) {
             Answer::LaneOpen { .. } => wallet.address(),
             other => panic!("no lane but {other:?}"),

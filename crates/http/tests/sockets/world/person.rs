@@ -111,7 +111,7 @@ impl Person {
             .register(&self.identity, registration, now, &mut OsRng)
             .unwrap();
         let sealed = expect_challenge(self.ask(register).await).unwrap();
-        let challenge = self.identity.open_challenge(&sealed).unwrap();
+        let challenge = self.identity.open_challenge(&sealed, node.node()).unwrap();
         let confirm = desk
             .confirm(&self.identity, challenge, None, now, &mut OsRng)
             .unwrap();

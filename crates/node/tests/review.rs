@@ -1,0 +1,258 @@
+//! What a review found: each a way in which money leaked, mail was lost, or one party harmed others.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod world;
+
+use layer_minus_delivery::{ConsumerId, Mode};
+use layer_minus_message::{Answer, Command, Listen, Prices, Reason};
+use layer_minus_node::{Event, NodeConfig, Request, Table, admin};
+use world::{LARGE, SMALL, World};
+
+const PASS_SMALL: u64 = 20 * SMALL as u64;
+const PASS_LARGE: u64 = 20 * LARGE as u64;
+
+fn world() -> World {
+    World::new(NodeConfig::default())
+}
+
+fn charged(world: &World) -> u64 {
+    admin::totals(world.node.store()).unwrap().charged_pusd
+}
+
+/// The same node over the same store with other prices.
+fn with_prices(world: &mut World, prices: Prices) {
+    world.config.prices = prices;
+    world.restart();
+}
+
+#[test]
+fn a_reply_key_used_again_after_its_frame_expired_is_charged_again_and_harms_nobody() {
+    let mut world = world();
+    let bobo = world.client();
+    let request = world.request(None, SMALL);
+    let mut again = |world: &mut World, size_bytes: u32| {
+        let mut marks = request.marks.clone();
+        marks[0].expires_at = world.now + 1;
+        let request = Request {
+            marks,
+            size_bytes,
+            ..request.clone()
+        };
+        let command = world.verified(bobo.address(), Command::Status);
+        let id = request.id;
+        let effects = world.run(vec![Event::Command { request, command }]);
+        world.tick(3);
+        world::answer_to(&effects, id)
+    };
+    let before = charged(&world);
+    for size in [SMALL, SMALL, LARGE] {
+        assert!(matches!(again(&mut world, size), Answer::Status(_)));
+    }
+    assert_eq!(charged(&world) - before, 2 * PASS_SMALL + PASS_LARGE);
+}
+
+#[test]
+fn mail_is_settled_at_the_prices_at_which_it_was_accepted() {
+    let mut world = world();
+    let bobo = world.client();
+    world.mail(&bobo, b"one");
+    let before = charged(&world);
+    with_prices(
+        &mut world,
+        Prices {
+            recipient_per_byte: 0,
+            relay_per_byte: 0,
+            storage_per_kb_hour: 14_000,
+        },
+    );
+    world.now += 24 * 3_600;
+    let mut stream = world.listen(&bobo, 1, Mode::Each);
+    world.hand(&mut stream, 1);
+    world.ack_through(&bobo, 1, 1);
+    assert_eq!(charged(&world) - before, PASS_LARGE + 336_000);
+    assert_eq!(world.standing(&bobo).reserved_pusd, 0);
+}
+
+#[test]
+fn a_first_push_that_fell_leaves_no_reservation_when_another_device_was_quicker() {
+    let mut world = world();
+    let bobo = world.client();
+    let phone = world.listen(&bobo, 1, Mode::Each);
+    let mut laptop = world.listen(&bobo, 2, Mode::Each);
+    let (_, effects) = world.mail_effects(&bobo, b"one", LARGE);
+    laptop.take(&effects);
+    world.hand(&mut laptop, 1);
+    world.close(&phone);
+    let mut phone = world.listen(&bobo, 1, Mode::Each);
+    world.hand(&mut phone, 1);
+    world.ack_through(&bobo, 1, 1);
+    world.ack_through(&bobo, 2, 1);
+    assert_eq!(world.standing(&bobo).reserved_pusd, 0);
+}
+
+#[test]
+fn what_is_acknowledged_before_its_last_byte_was_handed_over_is_paid() {
+    let mut world = world();
+    let bobo = world.client();
+    let lane = Some(world.open_lane());
+    let mut stream = world.listen_on(&bobo, 1, Mode::Each, lane);
+    let (_, effects) = world.mail_effects(&bobo, b"one", LARGE);
+    stream.take(&effects);
+    let before = (charged(&world), credit(&world));
+    world.ack_through(&bobo, 1, 1);
+    assert_eq!(charged(&world) - before.0, PASS_LARGE);
+    assert_eq!(credit(&world) - before.1, 10 * u64::from(LARGE));
+    world.hand(&mut stream, 1);
+    assert_eq!(charged(&world) - before.0, PASS_LARGE, "not twice");
+    // The same, when the stream fell before the acknowledgement.
+    let (_, effects) = world.mail_effects(&bobo, b"two", LARGE);
+    stream.take(&effects);
+    let before = charged(&world);
+    world.close(&stream);
+    world.ack_through(&bobo, 1, 2);
+    assert_eq!(charged(&world) - before, PASS_LARGE);
+    assert_eq!(world.standing(&bobo).reserved_pusd, 0);
+}
+
+fn credit(world: &World) -> u64 {
+    let totals = admin::totals(world.node.store()).unwrap();
+    totals.lanes.iter().map(|lane| lane.credited_pusd).sum()
+}
+
+#[test]
+fn nothing_is_charged_after_the_authorizations_last_second() {
+    let mut world = world();
+    let bobo = world.client();
+    let before = charged(&world);
+    world.now += 91 * 24 * 3_600;
+    let listen = Command::Listen(Listen {
+        consumer: ConsumerId::new([1; 16]),
+        mode: Mode::Each,
+    });
+    for command in [Command::Status, listen] {
+        let answer = world.command(bobo.address(), command);
+        assert_eq!(answer, Answer::Refused(Reason::AuthorizationExpired));
+    }
+    assert_eq!(
+        world.command(bobo.address(), Command::Unregister),
+        Answer::Unregistered
+    );
+    assert_eq!(charged(&world), before);
+}
+
+#[test]
+fn a_pass_that_costs_its_client_less_than_the_lane_earns_credits_nobody() {
+    let mut world = world();
+    let lane = Some(world.open_lane());
+    let bobo = world.client();
+    with_prices(
+        &mut world,
+        Prices {
+            recipient_per_byte: 0,
+            ..Prices::default()
+        },
+    );
+    world.command_on(bobo.address(), Command::Status, lane);
+    assert_eq!(credit(&world), 0);
+}
+
+#[test]
+fn a_grant_comes_on_top_of_the_default_credit() {
+    let config = NodeConfig {
+        default_credit_pusd: 2_000_000,
+        ..NodeConfig::default()
+    };
+    let mut world = World::new(config);
+    let mut bobo = world.person();
+    world.grant(&bobo, 1_000_000);
+    bobo.authorization = world.authorization(&bobo.wallet, &bobo.cash, 3);
+    let command = world.registration(&bobo, None);
+    world.challenge(&bobo, command);
+}
+
+#[test]
+fn a_receipt_of_an_earlier_registration_says_nothing_about_this_one() {
+    let mut world = world();
+    let bobo = world.client();
+    let first = world.mail(&bobo, b"one");
+    world.command(bobo.address(), Command::Unregister);
+    world.now += 1;
+    let command = world.registration(&bobo, None);
+    let challenge = world.challenge(&bobo, command);
+    world.command(
+        bobo.address(),
+        Command::Confirm {
+            challenge,
+            listen: None,
+        },
+    );
+    assert_ne!(world.mail(&bobo, b"one"), first);
+    assert_eq!(world.standing(&bobo).waiting_packets, 1);
+}
+
+#[test]
+fn newer_mail_that_expires_first_does_not_make_a_stream_skip_older_mail() {
+    let config = NodeConfig {
+        slow_reader_secs: 600,
+        ..NodeConfig::default()
+    };
+    let mut world = World::new(config);
+    let bobo = world.client();
+    let mut stream = world.listen(&bobo, 1, Mode::Each);
+    for text in ["one", "two"] {
+        let (_, effects) = world.mail_effects(&bobo, text.as_bytes(), SMALL);
+        stream.take(&effects);
+    }
+    // The operator shortens retention: what comes now expires before what waits.
+    world.config.retention_secs = 60;
+    world.restart();
+    let (_, effects) = world.mail_effects(&bobo, b"three", SMALL);
+    stream.take(&effects);
+    let mut stream = world.listen(&bobo, 1, Mode::Each);
+    world.tick(61);
+    for seq in [1, 2] {
+        world.hand(&mut stream, seq);
+    }
+    let pushed: Vec<u64> = stream.pushed.iter().map(|(seq, _)| *seq).collect();
+    assert_eq!(pushed, [1, 2]);
+}
+
+#[test]
+fn a_listener_that_cannot_have_its_consumer_is_not_charged() {
+    let mut world = world();
+    let bobo = world.client();
+    let stream = world.listen(&bobo, 1, Mode::Each);
+    world.close(&stream);
+    let before = charged(&world);
+    let listen = Command::Listen(Listen {
+        consumer: ConsumerId::new([1; 16]),
+        mode: Mode::Share,
+    });
+    let answer = world.command(bobo.address(), listen);
+    assert!(
+        matches!(answer, Answer::Refused(Reason::Malformed { .. })),
+        "{answer:?}"
+    );
+    assert_eq!(charged(&world), before);
+}
+
+#[test]
+fn a_node_has_one_live_lane_and_the_sweep_keeps_up() {
+    let mut world = world();
+    let wallet = layer_minus_wallet::Wallet::generate(&mut world.rng);
+    for _ in 0..5 {
+        world.open_lane_of(&wallet);
+    }
+    assert_eq!(world.node.lanes(world.now).unwrap().len(), 1);
+    for _ in 0..1_000 {
+        let request = world.request(None, SMALL);
+        world.batch(vec![Event::See { request }]);
+    }
+    // Longer than the frames live, and the nonces of the commands before them.
+    world.now += 1_300;
+    world.run(vec![Event::Tick]);
+    let seen =
+        layer_minus_node::Store::scan(world.node.store(), Table::Seen, &[], &[0xff; 33], 2_000);
+    assert_eq!(seen.unwrap(), []);
+}
