@@ -31,7 +31,7 @@ fn a_reply_key_used_again_after_its_frame_expired_is_charged_again_and_harms_nob
     let mut world = world();
     let bobo = world.client();
     let request = world.request(None, SMALL);
-    let mut again = |world: &mut World, size_bytes: u32| {
+    let again = |world: &mut World, size_bytes: u32| {
         let mut marks = request.marks.clone();
         marks[0].expires_at = world.now + 1;
         let request = Request {
