@@ -15,7 +15,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, timeout};
 
-use crate::limits::PIECE_BYTES_MAX;
+use crate::limits::{DRAIN, PIECE_BYTES_MAX};
 
 /// The body of a request. Clones share it: when no connection came about, nothing was read, and the
 /// next attempt can have it.
@@ -160,17 +160,26 @@ impl Upload {
         Ok(whole.freeze())
     }
 
-    /// Reads what is still to come and forgets it, for at most `within`. A sender that is refused
-    /// while it still sends would otherwise lose the answer with its connection.
-    pub(crate) async fn drain(&self, within: Duration) {
-        let rest = async { while let Some(Ok(_)) = poll_fn(|cx| self.poll_piece(cx)).await {} };
-        // Whoever is slower than that has to do without.
-        let _ = timeout(within, rest).await;
+    /// Reads what is still to come and forgets it; nothing is given out after.
+    pub(crate) async fn drain(&self) {
+        let rest = self.lock().rest.take();
+        if let Some(rest) = rest {
+            drain(rest).await;
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Source> {
         self.source.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Reads the rest of a body and forgets it, for at most [`DRAIN`]: a sender that is refused while it
+/// still sends would otherwise lose the answer with its connection.
+pub(crate) async fn drain(mut body: Incoming) {
+    let rest =
+        async { while let Some(Ok(_)) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {} };
+    // Whoever is slower than that has to do without.
+    let _ = timeout(DRAIN, rest).await;
 }
 
 impl Source {

@@ -32,12 +32,13 @@ use crate::{
     answer::Form,
     clock,
     lane::{Token, outgoing::Lanes},
-    limits::{DRAIN, FORWARDS_MAX},
+    limits::FORWARDS_MAX,
     server::{
         gate::Gate,
         plain::{Answered, page},
         receive::{Arriving, receive},
     },
+    upload::drain,
 };
 
 /// Who this node is at the moment.
@@ -199,11 +200,14 @@ impl Gateway {
         path: &str,
         stop: CancellationToken,
     ) -> Result<(&'static str, Answered), StatusCode> {
-        if request.uri().path() != path {
-            return Err(StatusCode::NOT_FOUND);
-        }
-        if request.method() != Method::POST {
-            return Err(StatusCode::METHOD_NOT_ALLOWED);
+        let misplaced = match (request.uri().path() == path, request.method()) {
+            (false, _) => Some(StatusCode::NOT_FOUND),
+            (true, &Method::POST) => None,
+            (true, _) => Some(StatusCode::METHOD_NOT_ALLOWED),
+        };
+        if let Some(status) = misplaced {
+            drain(request.into_body()).await;
+            return Err(status);
         }
         let token = request
             .headers()
@@ -246,7 +250,7 @@ impl Gateway {
             }
         };
         if outcome.is_err() {
-            upload.drain(DRAIN).await;
+            upload.drain().await;
         }
         outcome
     }

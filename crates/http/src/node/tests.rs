@@ -62,7 +62,7 @@ impl Simple {
             LANE => {
                 effects.push(Effect::LaneOpened {
                     lane: [1; 16],
-                    node: Address::ZERO,
+                    node: Address::repeat_byte(8),
                     key: LaneKey([2; 32]),
                     expires_at: clock::now() + 100,
                 });
@@ -117,7 +117,7 @@ impl Brain for Simple {
     fn lanes(&self, now: u64) -> Vec<Lane> {
         let lane = |id, expires_at| Lane {
             id: [id; 16],
-            node: Address::ZERO,
+            node: Address::repeat_byte(id),
             key: LaneKey([9; 32]),
             expires_at,
         };
@@ -235,4 +235,8 @@ async fn lanes_are_known_from_before_and_before_their_answer() {
     assert!(matches!(handle.ask(see(LANE)).await, Some(Outcome::Fresh)));
     assert_eq!(handle.lane(&[1; 16], now).unwrap().key, LaneKey([2; 32]));
     assert!(handle.lane(&[1; 16], now + 1_000).is_none());
+    assert!(
+        handle.lane(&[8; 16], now).is_none(),
+        "the same node opened a newer one"
+    );
 }

@@ -246,7 +246,8 @@ impl<B: Brain> Worker<B> {
             .lanes
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        lanes.retain(|_, lane| lane.expires_at >= now);
+        // One live lane for each node, as in its store.
+        lanes.retain(|_, known| known.expires_at >= now && known.node != lane.node);
         let Lane {
             id,
             node,

@@ -10,11 +10,10 @@ use base64::{
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::poll_fn;
 use http::{HeaderMap, StatusCode, header};
-use hyper::body::Incoming;
 use layer_minus_packet::{Sizes, armor};
 use serde::Deserialize;
 
-use crate::upload::{BodyTimes, Upload};
+use crate::upload::{Failure, Upload};
 
 /// Base64 as programs write it: with padding or without.
 const LAX: GeneralPurposeConfig =
@@ -38,28 +37,22 @@ fn boundary(headers: &HeaderMap) -> Option<String> {
     multer::parse_boundary(kind).ok()
 }
 
-/// Reads the rest of the body behind `ahead`, and takes the packet out.
+/// Reads the whole of a body that may have twice the size of the largest packet, and takes the packet
+/// out.
 pub(crate) async fn transcode(
     headers: &HeaderMap,
-    ahead: Bytes,
-    body: Incoming,
+    body: &Upload,
     sizes: &Sizes,
-    times: BodyTimes,
 ) -> Result<Bytes, StatusCode> {
-    let rest = Upload::unsized_within(ahead, body, sizes.largest() * 2, times);
     let content = match boundary(headers) {
-        Some(boundary) => first_part(rest, boundary, sizes.largest() * 2).await?,
-        None => collect(&rest).await?,
+        Some(boundary) => first_part(body, boundary, sizes.largest() * 2).await?,
+        None => body.collect().await.map_err(Failure::status)?,
     };
     decode(content, sizes.largest())
 }
 
-async fn collect(rest: &Upload) -> Result<Bytes, StatusCode> {
-    rest.collect().await.map_err(|failure| failure.status())
-}
-
 /// The first part of a `multipart/form-data` body, whatever it is called.
-async fn first_part(rest: Upload, boundary: String, limit: usize) -> Result<Bytes, StatusCode> {
+async fn first_part(rest: &Upload, boundary: String, limit: usize) -> Result<Bytes, StatusCode> {
     let pieces = poll_fn(|cx| {
         rest.poll_piece(cx)
             .map(|piece| piece.map(|p| p.map_err(io::Error::other)))

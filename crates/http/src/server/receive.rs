@@ -13,7 +13,7 @@ use super::{form, gate::Permit};
 use crate::{
     lane::COVERED_BYTES,
     limits::Limits,
-    upload::{BodyTimes, Upload},
+    upload::{BodyTimes, Upload, drain},
 };
 
 /// Bytes that are read before anything is decided: the recipient and the size are in them, and they
@@ -51,20 +51,18 @@ pub(crate) async fn receive<P: Future<Output = Option<Permit>>>(
     permit: impl FnOnce() -> P,
 ) -> Result<Arriving, StatusCode> {
     let (parts, mut body) = request.into_parts();
-    let body_bytes_max = sizes.largest() * 2;
-    let announced = body.size_hint().exact();
-    if announced.is_some_and(|announced| announced > body_bytes_max as u64) {
-        return Err(StatusCode::PAYLOAD_TOO_LARGE);
-    }
-    let by = Instant::now() + limits.header_timeout;
-    let ahead = read_ahead(&mut body, by).await?;
+    let (ahead, plain) = match look(&parts.headers, &mut body, sizes, limits).await {
+        Ok(seen) => seen,
+        Err(status) => {
+            drain(body).await;
+            return Err(status);
+        }
+    };
     let times = BodyTimes {
         piece: limits.body_timeout,
         whole: limits.upload_timeout,
     };
-    let announced = announced.and_then(|size| usize::try_from(size).ok());
-    if let (Some(size_bytes), true) = (announced, is_plain(&parts.headers, &ahead)) {
-        let recipient = check(&ahead, size_bytes, sizes)?;
+    if let Some((recipient, size_bytes)) = plain {
         // A copy, because a slice would keep the whole piece that it was read with.
         let first = Bytes::copy_from_slice(ahead.get(..COVERED_BYTES).unwrap_or(&ahead));
         let upload = Upload::new(ahead, body, size_bytes, times);
@@ -76,18 +74,47 @@ pub(crate) async fn receive<P: Future<Output = Option<Permit>>>(
             held: None,
         });
     }
-    let held = Some(permit().await.ok_or(StatusCode::SERVICE_UNAVAILABLE)?);
-    let packet = form::transcode(&parts.headers, ahead, body, sizes, times).await?;
-    let first = packet.slice(..packet.len().min(COVERED_BYTES));
-    let size_bytes = packet.len();
-    let recipient = check(&packet, size_bytes, sizes)?;
-    Ok(Arriving {
-        recipient,
-        size_bytes,
-        first,
-        upload: Upload::whole(packet),
-        held,
-    })
+    let body = Upload::unsized_within(ahead, body, sizes.largest() * 2, times);
+    let transcoded = async {
+        let held = permit().await.ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
+        let packet = form::transcode(&parts.headers, &body, sizes).await?;
+        let recipient = check(&packet, packet.len(), sizes)?;
+        Ok((held, packet, recipient))
+    };
+    match transcoded.await {
+        Ok((held, packet, recipient)) => Ok(Arriving {
+            recipient,
+            size_bytes: packet.len(),
+            first: packet.slice(..packet.len().min(COVERED_BYTES)),
+            upload: Upload::whole(packet),
+            held: Some(held),
+        }),
+        Err(status) => {
+            body.drain().await;
+            Err(status)
+        }
+    }
+}
+
+/// The first bytes; and the recipient and size, if they are those of a packet that can be cut
+/// through.
+async fn look(
+    headers: &HeaderMap,
+    body: &mut Incoming,
+    sizes: &Sizes,
+    limits: &Limits,
+) -> Result<(Bytes, Option<(Recipient, usize)>), StatusCode> {
+    let announced = body.size_hint().exact();
+    if announced.is_some_and(|announced| announced > 2 * sizes.largest() as u64) {
+        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    let ahead = read_ahead(body, Instant::now() + limits.header_timeout).await?;
+    let announced = announced.and_then(|size| usize::try_from(size).ok());
+    let plain = match announced.filter(|_| is_plain(headers, &ahead)) {
+        Some(size_bytes) => Some((check(&ahead, size_bytes, sizes)?, size_bytes)),
+        None => None,
+    };
+    Ok((ahead, plain))
 }
 
 /// Whether the body is the packet itself: binary OpenPGP always has bit 7 of its first octet set.

@@ -9,7 +9,7 @@ use crate::{
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_packet_after_the_first_is_on_the_lane() {
-    let places = network(&[relay(&[1]), recipient(&[]).tapped()]).await;
+    let places = network(&[relay(&[1]), recipient(&[0]).tapped()]).await;
     let tap = places[1].tap.clone().unwrap();
     for _ in 0..3 {
         let outgoing = question(&places[1].record);
@@ -57,7 +57,7 @@ async fn every_packet_after_the_first_is_on_the_lane() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_forgot_its_lanes_loses_no_packet() {
-    let mut places = network(&[relay(&[1]), recipient(&[])]).await;
+    let mut places = network(&[relay(&[1]), recipient(&[0])]).await;
     let ask = async |places: &[crate::world::Place]| {
         let outgoing = question(&places[1].record);
         let raw = raw::post(places[0].addr, "application/octet-stream", &outgoing.packet).await;
@@ -76,7 +76,7 @@ async fn a_node_that_forgot_its_lanes_loses_no_packet() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_post_without_a_lane_or_with_a_forged_one_credits_nobody() {
-    let mut places = network(&[relay(&[1]), recipient(&[])]).await;
+    let mut places = network(&[relay(&[1]), recipient(&[0])]).await;
     // Bobo posts straight to his node: everything works, and nobody is credited.
     let mut bobo = Person::new(&places[1], &places[1]);
     bobo.register().await;

@@ -24,13 +24,13 @@ fn share_bytes(one: &[u8], other: &[u8]) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_link_carries_one_size_and_bytes_of_its_own() {
-    // The entry, three hops, the node. Each hop knows only the next.
+    // The entry, three hops, the node. Each knows its neighbours only.
     let places = network(&[
         relay(&[1]),
-        relay(&[2]).tapped(),
-        relay(&[3]).tapped(),
-        relay(&[4]).tapped(),
-        recipient(&[]).tapped(),
+        relay(&[0, 2]).tapped(),
+        relay(&[1, 3]).tapped(),
+        relay(&[2, 4]).tapped(),
+        recipient(&[3]).tapped(),
     ])
     .await;
     let mut bobo = Person::new(&places[4], &places[0]);
@@ -120,9 +120,9 @@ fn stream_of(links: &[Link]) -> Vec<Bytes> {
 async fn streams_come_back_through_hops_at_the_same_sizes() {
     let places = network(&[
         relay(&[1]),
-        relay(&[2]),
-        relay(&[3]).tapped(),
-        recipient(&[]).tapped(),
+        relay(&[0, 2]),
+        relay(&[1, 3]).tapped(),
+        recipient(&[2]).tapped(),
     ])
     .await;
     let mut bobo = Person::new(&places[3], &places[3]);

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hello_bobo_through_a_relay_is_pushed_read_and_paid() {
-    let mut places = network(&[relay(&[1]), recipient(&[])]).await;
+    let mut places = network(&[relay(&[1]), recipient(&[0])]).await;
     let mut bobo = Person::new(&places[1], &places[0]);
     let peter = Person::new(&places[1], &places[0]);
     bobo.register().await;
@@ -55,7 +55,7 @@ async fn hello_bobo_through_a_relay_is_pushed_read_and_paid() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_node_sees_its_client_leave_the_relay() {
-    let places = network(&[relay(&[1]), recipient(&[]).tapped()]).await;
+    let places = network(&[relay(&[1]), recipient(&[0]).tapped()]).await;
     let mut bobo = Person::new(&places[1], &places[0]);
     bobo.register().await;
     let stream = bobo.listen().await;
@@ -72,7 +72,7 @@ async fn the_node_sees_its_client_leave_the_relay() {
 async fn a_client_that_stops_reading_loses_its_stream_and_no_packet() {
     let slow = Plan {
         slow_reader_secs: Some(2),
-        ..recipient(&[])
+        ..recipient(&[0])
     };
     let places = network(&[relay(&[1]), slow]).await;
     let mut bobo = Person::new(&places[1], &places[0]);
@@ -102,7 +102,7 @@ async fn open_stream(plans: &[Plan]) -> (Vec<Place>, Person, crate::world::perso
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_relay_or_a_node_that_stops_ends_its_streams_at_once() {
     for stopped in [0, 1] {
-        let plans = [relay(&[1]), recipient(&[])];
+        let plans = [relay(&[1]), recipient(&[0])];
         let (mut places, _bobo, mut stream) = open_stream(&plans).await;
         let place = places.remove(stopped);
         timeout(Duration::from_secs(3), place.stop())
@@ -117,7 +117,7 @@ async fn a_relay_or_a_node_that_stops_ends_its_streams_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_stream_of_one_device_ends_the_first() {
-    let (_places, bobo, mut first) = open_stream(&[relay(&[1]), recipient(&[])]).await;
+    let (_places, bobo, mut first) = open_stream(&[relay(&[1]), recipient(&[0])]).await;
     let _second = bobo.listen().await;
     assert!(first.next().await.is_none());
     assert_eq!(bobo.status().await.connections, 1);
@@ -125,7 +125,7 @@ async fn a_second_stream_of_one_device_ends_the_first() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_whose_places_for_streams_are_taken_says_so_sealed() {
-    let mut plan = recipient(&[]);
+    let mut plan = recipient(&[0]);
     plan.limits.streams_max = 0;
     let places = network(&[relay(&[1]), plan]).await;
     let mut bobo = Person::new(&places[1], &places[0]);
