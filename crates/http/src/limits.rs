@@ -23,6 +23,8 @@ pub const DRAIN: Duration = Duration::from_secs(2);
 /// that it is for. It is counted down in `max-forwards` (RFC 9110 §7.6.2), so that records that point
 /// at each other cannot keep a packet going round.
 pub const FORWARDS_MAX: u8 = 3;
+/// For the whole body of a packet that is held, not passed on.
+pub const HELD_UPLOAD_TIMEOUT: Duration = Duration::from_secs(120);
 /// Idle connections to one next hop that are kept.
 pub const POOL_IDLE_MAX: usize = 16;
 /// How long they are kept: less than any [`Limits::header_timeout`] in use, so that the far side

@@ -1,13 +1,13 @@
 //! Packets for this node: opened, handled, answered.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, PoisonError},
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use http::StatusCode;
-use layer_minus_message::{Answer, Command, Content, Reason, VerifiedCommand};
+use layer_minus_message::{Answer, Command, CommandSigner, Content, Reason, VerifiedCommand};
 use layer_minus_node::{Event, Mark, Opened, ReplyChain, Request, RequestId, Task, intake};
 use layer_minus_packet::SealedPacket;
 use layer_minus_wallet::Address;
@@ -18,6 +18,7 @@ use super::{Gateway, Sender};
 use crate::{
     answer::{Records, records_stream},
     clock,
+    limits::HELD_UPLOAD_TIMEOUT,
     node::{Outcome, StreamItem, StreamQueue},
     server::{plain::Answered, receive::Arriving},
 };
@@ -90,9 +91,6 @@ impl Gateway {
     /// Reads the packet whole and opens what is for this node. That costs the more of the two
     /// cores, so it runs beside the sockets.
     async fn open(&self, arriving: Arriving, sender: &Sender) -> Result<Opened, StatusCode> {
-        if sender.lane.is_none() && !self.gate.take_unpaid() {
-            return Err(StatusCode::SERVICE_UNAVAILABLE);
-        }
         let place = match arriving.held {
             Some(place) => place,
             None => self
@@ -101,11 +99,15 @@ impl Gateway {
                 .await
                 .ok_or(StatusCode::SERVICE_UNAVAILABLE)?,
         };
-        let packet = arriving
-            .upload
-            .collect()
+        // Who keeps others from a place by sending slowly has it for a while only.
+        let packet = tokio::time::timeout(HELD_UPLOAD_TIMEOUT, arriving.upload.collect())
             .await
+            .map_err(|_| StatusCode::REQUEST_TIMEOUT)?
             .map_err(|failure| failure.status())?;
+        // After the body: heads alone use nothing up.
+        if sender.lane.is_none() && !self.gate.take_unpaid() {
+            return Err(StatusCode::SERVICE_UNAVAILABLE);
+        }
         let turn = self.gate.opener().await;
         let keys = Arc::clone(&self.identity().keys);
         let opening = tokio::task::spawn_blocking(move || {
@@ -139,6 +141,11 @@ impl Gateway {
         let told = match &command.command {
             Command::Directory { after } => Some(self.tell_directory(*after)),
             Command::WhoHas { key } => Some(self.tell_who_has(key)),
+            // A lane is opened for nodes that this one knows: anybody can sign a record.
+            Command::Lane { .. } if !self.knows(command.signer.as_ref()) => {
+                let limit = "lanes are for nodes in the directory".to_owned();
+                Some(Answer::Refused(Reason::OverLimit { limit }))
+            }
             _ => None,
         };
         if let Some(told) = told {
@@ -153,6 +160,11 @@ impl Gateway {
             })
             .await;
         self.finish(outcome, chain, sender)
+    }
+
+    fn knows(&self, signer: Option<&CommandSigner>) -> bool {
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        signer.is_some_and(|signer| table.record(&signer.wallet).is_some())
     }
 
     /// Whether nothing like it was seen: an error if it was, an answer if the node could not say.
