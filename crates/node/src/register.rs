@@ -1,9 +1,9 @@
-//! Becoming a client, staying one, and no longer being one.
+//! Becoming a client: terms, possession, and what is stored of it.
 
 use layer_minus_ledger::{DebitLimit, Op};
 use layer_minus_message::{
-    Answer, Authorization, Card, Listen, MessageError, NodeRecord, Reason, Registration,
-    SignedDocument, Standing, letter::sha256,
+    Answer, Authorization, Card, Listen, MessageError, Reason, Registration, SignedDocument,
+    letter::sha256,
 };
 use layer_minus_seal::seal_layer;
 use layer_minus_wallet::Address;
@@ -11,20 +11,18 @@ use rand::{CryptoRng, RngCore};
 use subtle::ConstantTimeEq;
 
 use crate::{
-    config::{CHALLENGE_SECS, CHALLENGES_MAX, LANE_SECS},
-    event::{Effect, LaneKey, Request},
+    config::{CHALLENGE_SECS, CHALLENGES_MAX},
+    event::Request,
     live::Challenge,
-    money::{self, code},
-    node::{CLIENTS_KEY, LANE_PREFIX, Parts},
-    rows::{ClientRow, Due, KeyRow, LaneRow, MailboxRow},
+    money,
+    node::{CLIENTS_KEY, Parts},
+    rows::{ClientRow, Due, KeyRow, MailboxRow},
     store::{Store, StoreError, Table},
     tx::{BookError, Stop},
 };
 
 /// Size of a sealed challenge, bytes: it travels inside an answer.
 const CHALLENGE_BYTES: usize = 2_300;
-/// Most packets that leave with a client that unregisters.
-const UNREGISTER_PACKETS_MAX: usize = 50_000;
 
 fn bad_authorization(error: &MessageError) -> Stop {
     Stop::Refuse(match error {
@@ -137,7 +135,7 @@ impl<S: Store> Parts<'_, S> {
     }
 
     /// A limit is worth what backs it: what the operator granted, or an invite brings.
-    fn check_authorization(
+    pub(crate) fn check_authorization(
         &self,
         wallet: Address,
         authorization: &Authorization,
@@ -228,7 +226,7 @@ impl<S: Store> Parts<'_, S> {
         Ok(())
     }
 
-    fn clients(&self) -> Result<u64, StoreError> {
+    pub(crate) fn clients(&self) -> Result<u64, StoreError> {
         Ok(self.tx.get(Table::Meta, CLIENTS_KEY)?.unwrap_or(0))
     }
 
@@ -365,235 +363,5 @@ impl<S: Store> Parts<'_, S> {
         };
         self.tx.put(Table::Keys, &key, &row)?;
         self.tx.schedule(old.card_until, Due::Key, &key)
-    }
-
-    /// Charges a command's pass to the client who gave it and credits the lane it came on.
-    pub(crate) fn charge_command(
-        &mut self,
-        request: &Request,
-        wallet: &Address,
-    ) -> Result<(), Stop> {
-        let client = self.registered(wallet)?;
-        if client.authorization.expires_at < self.tx.now {
-            return Err(Reason::AuthorizationExpired.into());
-        }
-        let mark = request.marks.last().map_or([0; 32], |mark| mark.digest);
-        let ops = self.command_ops(wallet, request.lane, request.size_bytes, &mark)?;
-        let standing = self.standing(wallet)?;
-        let needed = money::pass_price(&self.config.prices, request.size_bytes)?
-            .client
-            .get();
-        let available_pusd = crate::push::left(&standing);
-        self.tx.book_or(
-            &ops,
-            Reason::Exhausted {
-                available_pusd,
-                needed_pusd: needed,
-            },
-        )?;
-        let mut row = self.tx.mailbox(wallet)?;
-        row.passed_bytes = row
-            .passed_bytes
-            .saturating_add(u64::from(request.size_bytes));
-        Ok(self.tx.put_mailbox(wallet, &row)?)
-    }
-
-    fn command_ops(
-        &self,
-        wallet: &Address,
-        lane: Option<Address>,
-        size_bytes: u32,
-        mark: &[u8; 32],
-    ) -> Result<Vec<Op>, StoreError> {
-        let price = money::pass_price(&self.config.prices, size_bytes)?;
-        // The mark is the sender's choice and is forgotten with its frame; the time is the node's.
-        let now = self.tx.now.to_be_bytes();
-        let content: [&[u8]; 3] = [wallet.as_slice(), mark, &now];
-        let mut ops = Vec::with_capacity(3);
-        if !price.client.is_zero() {
-            ops.push(Op::Transfer {
-                id: self.ids.transfer("command", &content),
-                debit: money::client_account(wallet),
-                credit: money::income_account(),
-                amount: price.client,
-                code: code::COMMAND,
-            });
-        }
-        let id = self.ids.transfer("command lane", &content);
-        ops.extend(self.tx.lane_ops(lane, id, price)?);
-        Ok(ops)
-    }
-
-    pub(crate) fn status(&mut self, request: &Request, wallet: Address) -> Result<(), Stop> {
-        self.registered(&wallet)?;
-        self.charge_command(request, &wallet)?;
-        let standing = self.standing(&wallet)?;
-        self.tx.answer(request.id, Answer::Status(standing));
-        Ok(())
-    }
-
-    pub(crate) fn standing(&self, wallet: &Address) -> Result<Standing, StoreError> {
-        let Some(client) = self.tx.client(wallet)? else {
-            return Ok(Standing::default());
-        };
-        let row = self.tx.mailbox(wallet)?;
-        let account = self.tx.account(&money::client_account(wallet))?;
-        let narrow = |sum: u128| u64::try_from(sum).unwrap_or(u64::MAX);
-        let connections = self
-            .live
-            .by_client
-            .get(wallet)
-            .map_or(0, |ids| ids.len() as u64);
-        Ok(Standing {
-            limit_pusd: narrow(client.authorization.limit_pusd()),
-            charged_pusd: account
-                .as_ref()
-                .map_or(0, |account| narrow(account.debits_posted)),
-            reserved_pusd: account
-                .as_ref()
-                .map_or(0, |account| narrow(account.debits_pending)),
-            passed_bytes: row.passed_bytes,
-            authorized_until: client.authorization.expires_at,
-            waiting_packets: row.mailbox.count,
-            waiting_bytes: row.mailbox.bytes,
-            mailbox_bytes_max: row.mailbox.limits.bytes_max,
-            connections,
-        })
-    }
-
-    pub(crate) fn card(&mut self, request: &Request, wallet: &Address) -> Result<(), Stop> {
-        let client = self.tx.client(wallet)?.ok_or(Reason::UnknownClient)?;
-        self.tx
-            .answer(request.id, Answer::Card { card: client.card });
-        Ok(())
-    }
-
-    /// A new limit or a later expiry counts at once, and delivery that waited for it goes on.
-    pub(crate) fn authorize(
-        &mut self,
-        request: &Request,
-        wallet: Address,
-        authorization: Authorization,
-    ) -> Result<(), Stop> {
-        let mut client = self.registered(&wallet)?;
-        self.check_authorization(wallet, &authorization, None)?;
-        let account = money::client_account(&wallet);
-        let limit = DebitLimit::UpTo(authorization.limit_pusd());
-        let mark = request.marks.last().map_or([0; 32], |mark| mark.digest);
-        let mut ops = vec![Op::SetLimit { account, limit }];
-        ops.extend(self.command_ops(&wallet, request.lane, request.size_bytes, &mark)?);
-        match self.tx.book(&ops) {
-            Ok(()) => {}
-            Err(BookError::Refused(layer_minus_ledger::Refusal::LimitBelowUse {
-                used, ..
-            })) => {
-                let minimum_pusd = u64::try_from(used).unwrap_or(u64::MAX);
-                return Err(Reason::AuthorizationTooSmall { minimum_pusd }.into());
-            }
-            Err(BookError::Refused(_)) => {
-                let needed_pusd = money::pass_price(&self.config.prices, request.size_bytes)?
-                    .client
-                    .get();
-                return Err(Reason::Exhausted {
-                    available_pusd: 0,
-                    needed_pusd,
-                }
-                .into());
-            }
-            Err(BookError::Store(error)) => return Err(error.into()),
-        }
-        client.authorization = authorization;
-        self.tx.put(Table::Clients, wallet.as_slice(), &client)?;
-        let mut row = self.tx.mailbox(&wallet)?;
-        row.passed_bytes = row
-            .passed_bytes
-            .saturating_add(u64::from(request.size_bytes));
-        self.tx.put_mailbox(&wallet, &row)?;
-        let standing = self.standing(&wallet)?;
-        self.tx.answer(request.id, Answer::Authorized(standing));
-        self.feed_client(&wallet, None)
-    }
-
-    /// The client leaves: what waits is dropped, what it used is charged, the rest is released.
-    pub(crate) fn unregister(&mut self, request: &Request, wallet: Address) -> Result<(), Stop> {
-        let client = self.registered(&wallet)?;
-        // Leaving is free when nothing may be charged any more.
-        if client.authorization.expires_at >= self.tx.now {
-            self.charge_command(request, &wallet)?;
-        }
-        for id in self.live.of_client(&wallet) {
-            self.end_stream(id)?;
-        }
-        let mut row = self.tx.mailbox(&wallet)?;
-        for (seq, packet) in self.tx.packets_after(&wallet, 0, UNREGISTER_PACKETS_MAX)? {
-            self.take_out(&wallet, &mut row, seq, &packet, false)?;
-        }
-        for consumer in self.tx.consumers(&wallet)? {
-            let key = crate::rows::consumer_key(&wallet, &consumer.id);
-            self.tx.delete(Table::Consumers, &key)?;
-        }
-        if let Ok(key) = client.key.parse::<layer_minus_packet::Fingerprint>() {
-            self.tx.delete(Table::Keys, &key.key_id().to_bytes())?;
-        }
-        self.tx.delete(Table::Mailboxes, wallet.as_slice())?;
-        self.tx.delete(Table::Clients, wallet.as_slice())?;
-        let clients = self.clients()?.saturating_sub(1);
-        self.tx.put(Table::Meta, CLIENTS_KEY, &clients)?;
-        self.tx.answer(request.id, Answer::Unregistered);
-        Ok(())
-    }
-
-    /// Another node opens a lane: from now on what it forwards is known to come from it.
-    pub(crate) fn lane(
-        &mut self,
-        request: &Request,
-        wallet: Address,
-        record: SignedDocument,
-        rng: &mut (impl RngCore + CryptoRng),
-    ) -> Result<(), Stop> {
-        let record =
-            NodeRecord::read(record, &self.keys.network, self.tx.now).map_err(|error| {
-                Reason::Malformed {
-                    detail: error.to_string(),
-                }
-            })?;
-        if record.node() != wallet {
-            return Err(Reason::BadSignature.into());
-        }
-        let mut lane = [0; 16];
-        let mut key = [0; 32];
-        rng.fill_bytes(&mut lane);
-        rng.fill_bytes(&mut key);
-        let expires_at = self.tx.now.saturating_add(LANE_SECS);
-        // One live lane for each node; and who ever earned on one is never forgotten.
-        let name = [LANE_PREFIX, wallet.as_slice()].concat();
-        if let Some(old) = self.tx.store.get(Table::Meta, &name)? {
-            self.tx.delete(Table::Lanes, &old)?;
-        }
-        self.tx.put_bytes(Table::Meta, &name, &lane)?;
-        let row = LaneRow {
-            node: wallet,
-            key,
-            expires_at,
-        };
-        self.tx.put(Table::Lanes, &lane, &row)?;
-        self.tx.schedule(expires_at, Due::Lane, &lane)?;
-        let key = LaneKey(key);
-        let opened = Effect::LaneOpened {
-            lane,
-            node: wallet,
-            key: key.clone(),
-            expires_at,
-        };
-        self.tx.effects.push(opened);
-        self.tx.answer(
-            request.id,
-            Answer::LaneOpen {
-                lane,
-                key,
-                expires_at,
-            },
-        );
-        Ok(())
     }
 }
