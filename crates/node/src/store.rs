@@ -111,7 +111,8 @@ pub enum StoreError {
     #[error("store is full: {0}")]
     Full(String),
     /// A row does not match its digest: it is reported and never served.
-    #[error("damaged row in {table} at key {key}")]
+    // The text goes into logs, and keys begin with clients' addresses.
+    #[error("damaged row in {table}: `ledger verify` names it")]
     Damaged {
         /// The table of the row.
         table: Table,
