@@ -1,94 +1,13 @@
 //! Plans at the edges: of the integers, of lists, of stores that fail.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod books_of_three;
+
+use books_of_three::*;
 use layer_minus_ledger::{
     Account, AccountId, Amount, Books, Changes, DebitLimit, MemoryBooks, Op, PlanError, Refusal,
     Transfer, TransferId, plan,
 };
-
-const PAYER: AccountId = AccountId::new([1; 16]);
-const PAYEE: AccountId = AccountId::new([2; 16]);
-const OTHER: AccountId = AccountId::new([3; 16]);
-
-const fn id(n: u8) -> TransferId {
-    TransferId::new([n; 16])
-}
-
-fn pay(n: u8, amount: u64) -> Op {
-    Op::Transfer {
-        id: id(n),
-        debit: PAYER,
-        credit: PAYEE,
-        amount: Amount::new(amount),
-        code: 0,
-    }
-}
-
-fn pend(n: u8, amount: u64, expires_at: u64) -> Op {
-    let amount = Amount::new(amount);
-    Op::Pend {
-        id: id(n),
-        debit: PAYER,
-        credit: PAYEE,
-        amount,
-        code: 0,
-        expires_at,
-    }
-}
-
-fn post(n: u8, pending: u8, amount: u64, last: bool) -> Op {
-    Op::Post {
-        id: id(n),
-        pending: id(pending),
-        amount: Some(Amount::new(amount)),
-        last,
-    }
-}
-
-fn post_rest(n: u8, pending: u8) -> Op {
-    Op::Post {
-        id: id(n),
-        pending: id(pending),
-        amount: None,
-        last: false,
-    }
-}
-
-fn void(n: u8, pending: u8) -> Op {
-    Op::Void {
-        id: id(n),
-        pending: id(pending),
-    }
-}
-
-/// Payer may spend 100; all three are open.
-fn books() -> MemoryBooks {
-    let mut books = MemoryBooks::new();
-    let open = [
-        Op::Open {
-            account: PAYER,
-            limit: DebitLimit::UpTo(100),
-        },
-        Op::Open {
-            account: PAYEE,
-            limit: DebitLimit::None,
-        },
-        Op::Open {
-            account: OTHER,
-            limit: DebitLimit::None,
-        },
-    ];
-    books.run(&open, 0).unwrap();
-    books
-}
-
-#[track_caller]
-fn refused(books: &MemoryBooks, op: Op, now: u64) -> Refusal {
-    let mut copy = books.clone();
-    let error = copy.run(&[op], now).unwrap_err();
-    assert_eq!(&copy, books, "a refusal wrote something");
-    *error.refusal().unwrap()
-}
 
 #[test]
 fn totals_at_the_edge_of_the_integers() {
