@@ -31,23 +31,28 @@ impl<S: Store> Parts<'_, S> {
         }
         let mark = request.marks.last().map_or([0; 32], |mark| mark.digest);
         let ops = self.command_ops(wallet, request.lane, request.size_bytes, &mark)?;
-        let standing = self.standing(wallet)?;
-        let needed = money::pass_price(&self.config.prices, request.size_bytes)?
-            .client
-            .get();
-        let available_pusd = crate::push::left(&standing);
-        self.tx.book_or(
-            &ops,
-            Reason::Exhausted {
-                available_pusd,
-                needed_pusd: needed,
-            },
-        )?;
+        if let Err(stop) = self.tx.book_or(&ops, Reason::RecipientCannotPay) {
+            return Err(match stop {
+                // Here it is the client who asks, and may know the figures.
+                Stop::Refuse(Reason::RecipientCannotPay) => {
+                    self.exhausted(wallet, request.size_bytes)?.into()
+                }
+                other => other,
+            });
+        }
         let mut row = self.tx.mailbox(wallet)?;
         row.passed_bytes = row
             .passed_bytes
             .saturating_add(u64::from(request.size_bytes));
         Ok(self.tx.put_mailbox(wallet, &row)?)
+    }
+
+    fn exhausted(&self, wallet: &Address, size_bytes: u32) -> Result<Reason, StoreError> {
+        let price = money::pass_price(&self.config.prices, size_bytes)?;
+        Ok(Reason::Exhausted {
+            available_pusd: crate::push::left(&self.standing(wallet)?),
+            needed_pusd: price.client.get(),
+        })
     }
 
     pub(crate) fn command_ops(

@@ -22,7 +22,7 @@ use layer_minus_node::{
     admin, memory::MemoryStore,
 };
 use layer_minus_packet::{Recipient, Sizes};
-use layer_minus_seal::{Keyring, SecretCertificate, Version, open_layer, seal_layer};
+use layer_minus_seal::{Keyring, SecretCertificate, Version, open_layer};
 use layer_minus_wallet::{Address, Wallet};
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha20Rng;
@@ -453,9 +453,4 @@ pub fn open_challenge(person: &Person, sealed: &[u8]) -> [u8; 32] {
     open_layer(sealed, &keyring).unwrap().body[..32]
         .try_into()
         .unwrap()
-}
-
-/// Seals something that is no challenge of any node.
-pub fn seal_for(person: &Person, rng: &mut ChaCha20Rng, body: &[u8], size: usize) -> Bytes {
-    seal_layer(rng, &person.certificate.certificate(), &[body], size).unwrap()
 }
