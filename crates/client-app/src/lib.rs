@@ -45,6 +45,7 @@ mod files;
 mod home;
 mod link;
 mod listen;
+mod logs;
 mod nodes;
 mod out;
 mod password;
@@ -56,12 +57,8 @@ mod when;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use tracing_subscriber::EnvFilter;
 
 use crate::{args::Cli, error::AppError, out::Out};
-
-/// The variable that says what is logged, as `RUST_LOG` does elsewhere.
-const LOG_ENV: &str = "LAYER_MINUS_LOG";
 
 /// Runs the client with the arguments of the process.
 #[must_use]
@@ -75,12 +72,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    let filter = EnvFilter::try_from_env(LOG_ENV).unwrap_or_else(|_| EnvFilter::new("off"));
-    // Fails only if somebody logs already.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .try_init();
+    logs::start();
     let out = Out::new(cli.global.json);
     match run(cli, out) {
         Ok(()) => ExitCode::SUCCESS,

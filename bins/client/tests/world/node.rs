@@ -118,6 +118,16 @@ impl Node {
         fs::write(&file, text.replace(&from, &to)).expect("the configuration");
     }
 
+    /// What it logged so far.
+    pub fn log_lines(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.folder.join("log")).expect("a log");
+        // What it printed is in the same file.
+        text.lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(|line| line.get("level").is_some())
+            .collect()
+    }
+
     /// The file of its store.
     pub fn store(&self) -> PathBuf {
         let data = fs::read_dir(self.folder.join("data")).expect("the data folder");
