@@ -25,6 +25,8 @@ pub struct EntryView<'a> {
     pub source: Source,
     /// Whether the holder of the record's key proved that it can open with it.
     pub proved: bool,
+    /// The URL of its record at which it did, if that was noted.
+    pub proved_at: Option<&'a str>,
     /// Whether packets are forwarded to it.
     pub routes: bool,
 }
@@ -43,6 +45,8 @@ pub(crate) struct Entry {
     pub(crate) source: Source,
     /// Whether the holder of the record's key proved that it opens with it.
     proved: bool,
+    /// Where it did.
+    proved_at: Option<String>,
     /// Whether the record's time is over, as far as anybody looked.
     over: bool,
     /// Newest first.
@@ -56,6 +60,7 @@ impl Entry {
             record,
             source,
             proved,
+            proved_at: None,
             over: false,
             superseded: Vec::new(),
         }
@@ -69,6 +74,9 @@ impl Entry {
         };
         let routed = self.is_trusted();
         self.record = record;
+        // A record that no longer names the URL takes it back.
+        self.proved_at
+            .take_if(|url| !self.record.body.urls.contains(url));
         self.over = false;
         if old.key == self.key() {
             self.proved |= proved;
@@ -96,6 +104,13 @@ impl Entry {
     /// The key of the record was proved.
     pub(crate) fn prove(&mut self) {
         self.proved = true;
+    }
+
+    /// It was proved at that URL, if the record names it.
+    pub(crate) fn prove_at(&mut self, url: &str) {
+        if self.record.body.urls.iter().any(|named| named == url) {
+            self.proved_at = Some(url.to_owned());
+        }
     }
 
     /// The encryption key of the record.
@@ -159,6 +174,7 @@ impl Entry {
             record: &self.record,
             source: self.source,
             proved: self.proved,
+            proved_at: self.proved_at.as_deref(),
             routes: self.is_routable(),
         }
     }

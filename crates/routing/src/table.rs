@@ -214,6 +214,14 @@ impl Table {
         self.unknown.remove_expired(now);
     }
 
+    /// Remembers at which URL of its record a node proved its key: packets go there first, because
+    /// the others are only what it says.
+    pub fn note_proved_at(&mut self, node: &Address, url: &str) {
+        if let Some(entry) = self.nodes.get_mut(node) {
+            entry.prove_at(url);
+        }
+    }
+
     /// Remembers for [`UNKNOWN_SECS`](crate::UNKNOWN_SECS) that nobody has that key.
     pub fn note_unknown(&mut self, recipient: Recipient, now: u64) {
         self.unknown.note(recipient, now);

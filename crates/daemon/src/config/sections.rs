@@ -74,6 +74,8 @@ pub struct Directory {
     pub unaddressed_max: usize,
     /// Most unknown keys that are remembered as unknown.
     pub unknown_max: usize,
+    /// Whether nodes that only peers told of may be at addresses that are not of the public internet.
+    pub allow_private: bool,
     /// How often nodes whose records are over half of their time are asked for new ones, seconds.
     pub refresh_secs: NonZeroU64,
 }
@@ -90,6 +92,7 @@ impl Default for Directory {
             per_peer_max: limits.per_peer_max,
             unaddressed_max: limits.unaddressed_max,
             unknown_max: limits.unknown_max,
+            allow_private: false,
             refresh_secs: non_zero(REFRESH_SECS),
         }
     }

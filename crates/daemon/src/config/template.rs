@@ -154,6 +154,11 @@ fn sections(text: &mut String, composition: Composition) {
                 &directory.unknown_max,
             ),
             (
+                "Whether nodes that only peers told of may be at private addresses. Yours always may.",
+                "allow_private",
+                &directory.allow_private,
+            ),
+            (
                 "How often nodes are asked for new records when half the time of theirs is over.",
                 "refresh_secs",
                 &directory.refresh_secs,

@@ -103,6 +103,7 @@ async fn run_with(
     let client = HttpClient::new(HttpOptions {
         source: config.http.source,
         extra_roots: config.http.extra_roots.clone(),
+        allow_private: config.directory.allow_private,
         ..HttpOptions::default()
     })?;
     let limits = config.limits.http();

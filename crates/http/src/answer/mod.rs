@@ -14,6 +14,8 @@ mod upstream;
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use layer_minus_delivery::records::{Decoder, Encoder, RecordKind};
+use layer_minus_message::limits::ANSWER_SIZES;
+use layer_minus_seal::RECORD_FIRST_OVERHEAD;
 
 pub(crate) use self::{
     pass::pass_stream,
@@ -28,6 +30,16 @@ use crate::{
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const AUTHENTICATION_INFO: &str = "authentication-info";
+
+/// What seals around seals may add to the largest padded answer, bytes: two layers at each of four
+/// nodes.
+const NESTED_BYTES_MAX: usize = 8 * RECORD_FIRST_OVERHEAD;
+
+/// Whether a one-shot sealed answer can have that length.
+pub(crate) fn is_sealed_length(bytes: usize) -> bool {
+    let [.., largest] = ANSWER_SIZES;
+    ANSWER_SIZES.contains(&bytes) || (largest..=largest + NESTED_BYTES_MAX).contains(&bytes)
+}
 
 /// Who reads the answer.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! Posting packets and reading answers: what a client does, and what a node does towards others.
 
 pub(crate) mod body;
+mod reach;
 mod stream;
 
 use std::{net::IpAddr, path::PathBuf, pin::pin, sync::Arc, time::Duration};
@@ -16,8 +17,12 @@ use hyper_util::{
 };
 use tokio::time::{Instant, sleep_until, timeout};
 
-use self::body::{OutBody, Progress};
+pub(crate) use self::reach::Reach;
 pub use self::stream::RecordStream;
+use self::{
+    body::{OutBody, Progress},
+    reach::{Resolver, out_of_reach},
+};
 use crate::{
     HttpError,
     limits::{ANSWER_BYTES_MAX, PIECE_BYTES_MAX, POOL_IDLE, POOL_IDLE_MAX},
@@ -40,6 +45,9 @@ pub struct HttpOptions {
     pub stream_timeout: Duration,
     /// PEM file of further certificate authorities to trust.
     pub extra_roots: Option<PathBuf>,
+    /// Whether a node connects to others of whom only peers told it even if their addresses are not
+    /// of the public internet: for a network within a machine or a building.
+    pub allow_private: bool,
 }
 
 impl Default for HttpOptions {
@@ -50,14 +58,19 @@ impl Default for HttpOptions {
             answer_timeout: Duration::from_secs(60),
             stream_timeout: Duration::from_secs(90),
             extra_roots: None,
+            allow_private: false,
         }
     }
 }
 
+type Pool = Client<HttpsConnector<HttpConnector<Resolver>>, OutBody>;
+
 /// Posts packets. Cheap to clone; clones share their idle connections.
 #[derive(Clone)]
 pub struct HttpClient {
-    client: Client<HttpsConnector<HttpConnector>, OutBody>,
+    client: Pool,
+    /// For targets that strangers named. Of its own, so that it never finds a connection of the other.
+    public: Pool,
     options: Arc<HttpOptions>,
 }
 
@@ -76,30 +89,10 @@ impl HttpClient {
     /// # Errors
     /// [`HttpError::TlsFile`] if the extra roots cannot be read.
     pub fn new(options: HttpOptions) -> Result<Self, HttpError> {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_local_address(options.source);
-        tcp.set_connect_timeout(Some(options.connect_timeout));
-        tcp.set_keepalive(Some(crate::limits::KEEPALIVE));
-        #[cfg(target_os = "linux")]
-        tcp.set_tcp_user_timeout(Some(crate::limits::USER_TIMEOUT));
-        // HTTP/1.1 only: a packet has its connection to itself, so that a slow one holds up no
-        // other, and what it costs is bounded by one piece in each direction.
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls::client(options.extra_roots.as_deref())?)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(POOL_IDLE_MAX)
-            .http1_max_buf_size(PIECE_BYTES_MAX)
-            .build(connector);
+        let tls = tls::client(options.extra_roots.as_deref())?;
         Ok(Self {
-            client,
+            client: pool(&options, tls.clone(), Reach::Anywhere),
+            public: pool(&options, tls, Reach::Public),
             options: Arc::new(options),
         })
     }
@@ -122,7 +115,9 @@ impl HttpClient {
     ) -> Result<Reply, HttpError> {
         let (body, progress) = OutBody::whole(packet);
         let request = post_request(parse_url(url)?, body);
-        let response = self.exchange(request, &progress, sent).await?;
+        let response = self
+            .exchange(Reach::Anywhere, request, &progress, sent)
+            .await?;
         if response.status() != StatusCode::OK {
             return Err(HttpError::Status {
                 status: response.status(),
@@ -143,7 +138,10 @@ impl HttpClient {
         let mut request = Request::new(OutBody::Empty);
         *request.method_mut() = Method::GET;
         *request.uri_mut() = parse_url(url)?;
-        let response = self.exchange(request, &Progress::default(), None).await?;
+        let progress = Progress::default();
+        let response = self
+            .exchange(Reach::Anywhere, request, &progress, None)
+            .await?;
         if response.status() != StatusCode::OK {
             return Err(HttpError::Status {
                 status: response.status(),
@@ -155,13 +153,21 @@ impl HttpClient {
     /// Sends a request and waits for the head of its response.
     pub(crate) async fn exchange(
         &self,
+        reach: Reach,
         request: Request<OutBody>,
         progress: &Progress,
         sent: Option<&(dyn Fn(u64) + Send + Sync)>,
     ) -> Result<Response<Incoming>, HttpError> {
         let after = self.options.answer_timeout;
         let tell = || sent.iter().for_each(|tell| tell(progress.sent_bytes()));
-        let mut answer = pin!(self.client.request(request));
+        if reach.refuses(request.uri()) {
+            return Err(HttpError::Connect(out_of_reach().into()));
+        }
+        let pool = match reach {
+            Reach::Anywhere => &self.client,
+            Reach::Public => &self.public,
+        };
+        let mut answer = pin!(pool.request(request));
         let mut since = Instant::now();
         loop {
             tokio::select! {
@@ -221,6 +227,32 @@ impl std::fmt::Debug for HttpClient {
     }
 }
 
+/// Connections to whatever is in reach.
+fn pool(options: &HttpOptions, tls: rustls::ClientConfig, reach: Reach) -> Pool {
+    let mut tcp = HttpConnector::new_with_resolver(Resolver::new(reach));
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_local_address(options.source);
+    tcp.set_connect_timeout(Some(options.connect_timeout));
+    tcp.set_keepalive(Some(crate::limits::KEEPALIVE));
+    #[cfg(target_os = "linux")]
+    tcp.set_tcp_user_timeout(Some(crate::limits::USER_TIMEOUT));
+    // HTTP/1.1 only: a packet has its connection to itself, so that a slow one holds up no
+    // other, and what it costs is bounded by one piece in each direction.
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(tcp);
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .timer(TokioTimer::new())
+        .pool_idle_timeout(POOL_IDLE)
+        .pool_max_idle_per_host(POOL_IDLE_MAX)
+        .http1_max_buf_size(PIECE_BYTES_MAX)
+        .build(connector)
+}
+
 /// Reads a URL that packets can be posted to.
 pub(crate) fn parse_url(url: &str) -> Result<Uri, HttpError> {
     let parsed = url.parse::<Uri>().ok().filter(|uri| {
@@ -239,6 +271,11 @@ pub(crate) fn post_request(uri: Uri, body: OutBody) -> Request<OutBody> {
     headers.insert(header::CONTENT_TYPE, OCTETS);
     headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
     request
+}
+
+/// Whether the answer can be a sealed record, by its type.
+pub(crate) fn is_octets<B>(response: &Response<B>) -> bool {
+    response.headers().get(header::CONTENT_TYPE) == Some(&OCTETS)
 }
 
 /// Whether the answer is a stream for a client.

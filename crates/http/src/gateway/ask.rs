@@ -16,7 +16,15 @@ use tokio::{sync::watch, time::timeout};
 use tracing::debug;
 
 use super::{Gateway, NextHop};
-use crate::clock;
+use crate::{client::parse_url, clock};
+
+/// A node that proved possession of a key.
+struct Found {
+    record: NodeRecord,
+    /// The URL of the record where it did.
+    url: String,
+    source: Source,
+}
 
 /// The questions that are out, so that a flood of packets for one key asks once.
 #[derive(Debug)]
@@ -71,14 +79,22 @@ impl Gateway {
             .flatten();
         let now = clock::now();
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        let Some((record, source)) = found else {
+        let Some(Found {
+            record,
+            url,
+            source,
+        }) = found
+        else {
             debug!("nobody has the key");
             table.note_unknown(recipient, now);
             return;
         };
         let node = record.node();
         match table.insert(record, source, true, now) {
-            Ok(_) => debug!(%node, "a node was found"),
+            Ok(_) => {
+                debug!(%node, "a node was found");
+                table.note_proved_at(&node, &url);
+            }
             Err(error) => {
                 debug!(%node, %error, "a node was found and not taken");
                 table.note_unknown(recipient, now);
@@ -87,14 +103,14 @@ impl Gateway {
     }
 
     /// The first proved answer.
-    async fn search(&self, recipient: &Recipient) -> Option<(NodeRecord, Source)> {
+    async fn search(&self, recipient: &Recipient) -> Option<Found> {
         let peers: Vec<NextHop> = {
             let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
             table
                 .peers()
                 .into_iter()
                 .take(self.limits.ask_peers_max)
-                .map(NextHop::new)
+                .map(|record| NextHop::known(record, &table, self.reach_of_others()))
                 .collect()
         };
         let mut answers: FuturesUnordered<_> = peers
@@ -109,7 +125,7 @@ impl Gateway {
         None
     }
 
-    async fn ask_one(&self, peer: &NextHop, recipient: &Recipient) -> Option<(NodeRecord, Source)> {
+    async fn ask_one(&self, peer: &NextHop, recipient: &Recipient) -> Option<Found> {
         let question = Command::WhoHas {
             key: key_text(recipient),
         };
@@ -123,8 +139,12 @@ impl Gateway {
             }
         };
         let record = self.read_record(told, recipient)?;
-        let proved = self.prove(&record, recipient).await?;
-        Some((proved, Source::Peer(peer.node)))
+        let (record, url) = self.prove(&record, recipient).await?;
+        Some(Found {
+            record,
+            url,
+            source: Source::Peer(peer.node),
+        })
     }
 
     /// A record that is what it should be, and of the key that was asked for.
@@ -137,13 +157,24 @@ impl Gateway {
     }
 
     /// Asks the node itself, sealed to the key in question: only who can open that can answer. Its
-    /// own record is the newest.
-    async fn prove(&self, told: &NodeRecord, recipient: &Recipient) -> Option<NodeRecord> {
+    /// own record is the newest, and is believed if it names the URL that answered: the others it
+    /// may only wish packets to go to.
+    async fn prove(
+        &self,
+        told: &NodeRecord,
+        recipient: &Recipient,
+    ) -> Option<(NodeRecord, String)> {
         let question = CommandEnvelope::unsigned(&Command::Directory { after: None }).ok()?;
-        match self.query(&NextHop::new(told), &question).await {
-            Ok(Answer::Directory { records, .. }) => {
+        let hop = NextHop::new(told, self.reach_of_others());
+        match self.query_at(&hop, &question).await {
+            Ok((Answer::Directory { records, .. }, used)) => {
                 let own = self.read_record(records.into_iter().next()?, recipient)?;
-                (own.node() == told.node()).then_some(own)
+                if own.node() != told.node() {
+                    return None;
+                }
+                let names_it = |url: &&String| parse_url(url).is_ok_and(|url| url == used);
+                let url = own.body.urls.iter().find(names_it)?.clone();
+                Some((own, url))
             }
             Ok(_) => None,
             Err(error) => {

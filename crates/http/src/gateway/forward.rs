@@ -1,13 +1,15 @@
 //! Packets for another node: passed on as they arrive, never held whole, stored or tried again.
 
-use http::{StatusCode, header};
+use bytes::Bytes;
+use http::{Response, StatusCode, header};
+use hyper::body::Incoming;
 use tracing::debug;
 
 use super::{Gateway, NextHop, Sender, hop::Sent};
 use crate::{
     HttpError,
-    answer::{Form, Upstream, pass_stream, records_stream, unframe},
-    client::{body::OutBody, is_event_stream},
+    answer::{Form, Upstream, is_sealed_length, pass_stream, records_stream, unframe},
+    client::{body::OutBody, is_event_stream, is_octets},
     server::{plain::Answered, receive::Arriving},
 };
 
@@ -57,13 +59,9 @@ impl Gateway {
             false => !is_event_stream(&response),
         };
         if once {
-            let read = self.client.read_once(response).await;
-            let record = if on_lane {
-                read.and_then(|framed| unframe(&framed))
-            } else {
-                read
-            };
-            return record
+            return self
+                .sealed_once(response, on_lane)
+                .await
                 .map(|record| sender.form.once(record))
                 .map_err(|error| blame(&error));
         }
@@ -75,6 +73,26 @@ impl Gateway {
             return Ok(records_stream(records, form, stop, place));
         }
         Ok(pass_stream(body, on_lane, form, timeout, stop, place))
+    }
+}
+
+impl Gateway {
+    /// Reads a one-shot answer that looks like a sealed record. Whatever else a next hop says, of
+    /// itself or of a server that it only pretended to be, is not carried to whoever asked.
+    pub(super) async fn sealed_once(
+        &self,
+        response: Response<Incoming>,
+        on_lane: bool,
+    ) -> Result<Bytes, HttpError> {
+        if !is_octets(&response) {
+            return Err(HttpError::Malformed("not a sealed answer"));
+        }
+        let read = self.client.read_once(response).await?;
+        let record = if on_lane { unframe(&read)? } else { read };
+        if !is_sealed_length(record.len()) {
+            return Err(HttpError::Malformed("not as long as a sealed answer"));
+        }
+        Ok(record)
     }
 }
 

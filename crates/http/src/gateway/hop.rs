@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, Uri, header};
 use hyper::body::Incoming;
 use layer_minus_message::{Answer, CommandEnvelope, Content, Frame, Kind, NodeRecord};
+use layer_minus_routing::{Source, Table};
 use layer_minus_seal::{Certificate, RecordOpener, ReplyKey, seal_layer};
 use layer_minus_wallet::Address;
 use rand::rngs::OsRng;
@@ -15,6 +16,7 @@ use crate::{
     HttpError,
     answer::shown_proof,
     client::{
+        Reach,
         body::{OutBody, Progress},
         is_event_stream, parse_url, post_request,
     },
@@ -33,20 +35,41 @@ pub(crate) struct NextHop {
     pub(crate) certificate: Certificate,
     urls: Arc<[Uri]>,
     sizes: Arc<[u32]>,
+    reach: Reach,
 }
 
 impl NextHop {
-    pub(crate) fn new(record: &NodeRecord) -> Self {
+    /// A node of which only its record is known.
+    pub(crate) fn new(record: &NodeRecord, reach: Reach) -> Self {
+        Self::build(record, None, reach)
+    }
+
+    /// A node in the table. What the operator configured is reached wherever it is; what peers told
+    /// as far as `others` goes, and first where it proved its key.
+    pub(crate) fn known(record: &NodeRecord, table: &Table, others: Reach) -> Self {
+        match table.entry(&record.node()) {
+            Some(entry) if entry.source == Source::Configured => {
+                Self::build(record, None, Reach::Anywhere)
+            }
+            Some(entry) => Self::build(record, entry.proved_at, others),
+            None => Self::build(record, None, others),
+        }
+    }
+
+    fn build(record: &NodeRecord, first: Option<&str>, reach: Reach) -> Self {
         let body = &record.body;
+        let rest = body.urls.iter().map(String::as_str);
+        let rest = rest.filter(|url| Some(*url) != first);
         Self {
             node: body.node,
             certificate: record.certificate.clone(),
-            urls: body
-                .urls
-                .iter()
+            urls: first
+                .into_iter()
+                .chain(rest)
                 .filter_map(|url| parse_url(url).ok())
                 .collect(),
             sizes: body.sizes.as_slice().into(),
+            reach,
         }
     }
 
@@ -106,7 +129,7 @@ impl Gateway {
             .as_ref()
             .map(|lane| Token::new(lane.id, &lane.key, first));
         let header = token.and_then(Token::to_header);
-        let response = self.post(hop, header, forwards_left, body).await?;
+        let (response, _) = self.post(hop, header, forwards_left, body).await?;
         let on_lane = match (&lane, token) {
             (Some(lane), Some(token)) if response.status() == StatusCode::OK => {
                 let proved = token.is_proved(&lane.key, shown_proof(&response));
@@ -120,13 +143,14 @@ impl Gateway {
         Ok(Sent { response, on_lane })
     }
 
+    /// The answer, and the URL that gave it.
     async fn post(
         &self,
         hop: &NextHop,
         authorization: Option<HeaderValue>,
         forwards_left: u8,
         body: impl Fn() -> (OutBody, Arc<Progress>),
-    ) -> Result<Response<Incoming>, HttpError> {
+    ) -> Result<(Response<Incoming>, Uri), HttpError> {
         let mut last = HttpError::Config("the node's record has no usable URL");
         for url in hop.urls.iter() {
             let (body, progress) = body();
@@ -139,9 +163,10 @@ impl Gateway {
             if let Some(authorization) = &authorization {
                 headers.insert(header::AUTHORIZATION, authorization.clone());
             }
-            match self.client.exchange(request, &progress, None).await {
+            let exchange = self.client.exchange(hop.reach, request, &progress, None);
+            match exchange.await {
                 Err(error) if error.is_connect() => last = error,
-                outcome => return outcome,
+                outcome => return outcome.map(|response| (response, url.clone())),
             }
         }
         Err(last)
@@ -154,6 +179,15 @@ impl Gateway {
         hop: &NextHop,
         command: &CommandEnvelope,
     ) -> Result<Answer, QueryError> {
+        self.query_at(hop, command).await.map(|(answer, _)| answer)
+    }
+
+    /// The same, with the URL that answered.
+    pub(crate) async fn query_at(
+        &self,
+        hop: &NextHop,
+        command: &CommandEnvelope,
+    ) -> Result<(Answer, Uri), QueryError> {
         let identity = self.identity();
         let keys = &identity.keys;
         let reply_key = ReplyKey::generate(&mut OsRng);
@@ -171,7 +205,7 @@ impl Gateway {
             .find(|&size| hop.takes(size))
             .unwrap_or(keys.sizes.largest());
         let packet = seal_layer(&mut OsRng, &hop.certificate, &[&head, &frame.body], size)?;
-        let response = self
+        let (response, url) = self
             .post(hop, None, FORWARDS_MAX, || OutBody::whole(packet.clone()))
             .await?;
         if response.status() != StatusCode::OK {
@@ -186,7 +220,7 @@ impl Gateway {
         let record = self.client.read_once(response).await?;
         let content = RecordOpener::new(&frame.reply_key).open(&record)?;
         match Content::read(&Bytes::from(content))? {
-            Content::Answer(answer) => Ok(*answer),
+            Content::Answer(answer) => Ok((*answer, url)),
             Content::Packet(_) => Err(QueryError::Stream),
         }
     }

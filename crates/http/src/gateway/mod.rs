@@ -30,6 +30,7 @@ pub(crate) use self::hop::NextHop;
 use crate::{
     HttpClient, Limits, NodeHandle,
     answer::Form,
+    client::Reach,
     clock,
     lane::{Token, outgoing::Lanes},
     limits::FORWARDS_MAX,
@@ -270,11 +271,21 @@ impl Gateway {
         }
     }
 
+    /// How far connections go to those of whom only peers told.
+    pub(crate) fn reach_of_others(&self) -> Reach {
+        match self.client.options().allow_private {
+            true => Reach::Anywhere,
+            false => Reach::Public,
+        }
+    }
+
     pub(crate) fn way(&self, recipient: &Recipient) -> Way {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
         match decide(recipient, &table, clock::now()) {
             Verdict::Mine => Way::Mine,
-            Verdict::Forward(record) => Way::Forward(NextHop::new(record)),
+            Verdict::Forward(record) => {
+                Way::Forward(NextHop::known(record, &table, self.reach_of_others()))
+            }
             Verdict::Ask => Way::Ask,
             Verdict::Refuse(refusal) => Way::Refuse(refusal),
         }

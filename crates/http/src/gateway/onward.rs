@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     HttpError,
-    answer::{Records, Upstream, records_stream, unframe},
+    answer::{Records, Upstream, records_stream},
     client::{body::OutBody, is_event_stream},
     clock,
     limits::FORWARDS_MAX,
@@ -110,12 +110,7 @@ impl Gateway {
             false => !is_event_stream(&response),
         };
         if once {
-            let read = self.client.read_once(response).await;
-            let record = if on_lane {
-                read.and_then(|framed| unframe(&framed))
-            } else {
-                read
-            };
+            let record = self.sealed_once(response, on_lane).await;
             let sealed = record.ok().and_then(|record| reseal.turn(&record).ok());
             return match sealed {
                 Some(sealed) => Ok(sender.form.once(sealed)),

@@ -74,6 +74,17 @@ async fn begin(addr: std::net::SocketAddr, packet: &[u8], bytes: usize) -> TcpSt
     client
 }
 
+const OCTETS: &str = "application/octet-stream";
+/// The size of a sealed answer.
+const SEALED: usize = 4_096;
+
+/// A good answer, by its status.
+fn answer(kind: &str, bytes: usize) -> Vec<u8> {
+    let head =
+        format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {bytes}\r\n\r\n");
+    [head.into_bytes(), vec![b'x'; bytes]].concat()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_next_hop_has_the_first_bytes_before_the_last_were_sent() {
     let (place, record, listener) = before_a_listener(impatient()).await;
@@ -93,11 +104,9 @@ async fn the_next_hop_has_the_first_bytes_before_the_last_were_sent() {
         got.extend_from_slice(&buffer[..count]);
     }
     assert_eq!(got, packet);
-    next.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndone")
-        .await
-        .unwrap();
+    next.write_all(&answer(OCTETS, SEALED)).await.unwrap();
     let raw = raw::read(&mut client).await.unwrap();
-    assert_eq!((raw.status, &raw.body[..]), (200, &b"done"[..]));
+    assert_eq!((raw.status, &raw.body[..]), (200, &[b'x'; SEALED][..]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -159,6 +168,40 @@ async fn a_next_hop_that_does_not_answer_is_a_bad_gateway() {
         let packet = filler(&record, LARGE);
         let raw = raw::post(place.addr, "application/octet-stream", &packet).await;
         assert_eq!(raw.status, status, "{answer}");
+        serving.await.unwrap();
+    }
+}
+
+/// Whoever is at a next hop's URL may be a server that never heard of this network, and its pages
+/// are not for strangers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_a_sealed_answer_is_not_passed_back() {
+    for (kind, bytes, status) in [
+        (OCTETS, SEALED, 200),
+        (OCTETS, 64_000, 200),
+        // Sealed by several nodes, when the content just fits.
+        (OCTETS, 64_104, 200),
+        (OCTETS, SEALED - 1, 502),
+        (OCTETS, 70_000, 502),
+        (OCTETS, 4, 502),
+        ("text/html", SEALED, 502),
+        ("application/json", SEALED, 502),
+    ] {
+        let (place, record, listener) = before_a_listener(impatient()).await;
+        let serving = tokio::spawn(async move {
+            let (mut next, mut got) = accept_packet(&listener, LARGE).await;
+            let mut buffer = vec![0; 65_536];
+            while got.len() < LARGE {
+                let count = next.read(&mut buffer).await.unwrap();
+                got.extend_from_slice(&buffer[..count]);
+            }
+            next.write_all(&answer(kind, bytes)).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        });
+        let raw = raw::post(place.addr, OCTETS, &filler(&record, LARGE)).await;
+        assert_eq!(raw.status, status, "{kind} of {bytes} bytes");
+        let secret = raw.body.windows(4).any(|part| part == b"xxxx");
+        assert_eq!(secret, status == 200, "{kind} of {bytes} bytes");
         serving.await.unwrap();
     }
 }
@@ -364,9 +407,7 @@ async fn a_stopping_node_finishes_what_is_in_flight() {
         while got < LARGE - 70_000 {
             got += next.read(&mut buffer).await.unwrap();
         }
-        next.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndone")
-            .await
-            .unwrap();
+        next.write_all(&answer(OCTETS, SEALED)).await.unwrap();
         next
     });
     client.write_all(&packet[LARGE / 2..]).await.unwrap();

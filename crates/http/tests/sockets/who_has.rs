@@ -7,12 +7,91 @@ use layer_minus_routing::{Source, Verdict, decide};
 
 use crate::{
     raw::{self, question},
-    world::{Maker, network, relay},
+    world::{Maker, Plan, network, relay},
 };
+
+/// A node that goes where its peers send it, even on this machine.
+fn trusting(knows: &[usize]) -> Plan {
+    let mut plan = relay(knows);
+    plan.options.allow_private = true;
+    plan
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_whom_only_peers_know_is_looked_for_on_this_machine() {
+    let places = network(&[relay(&[1]), relay(&[2]), relay(&[]).tapped()]).await;
+    let outgoing = question(&places[2].record);
+    let raw = raw::post(places[0].addr, "application/octet-stream", &outgoing.packet).await;
+    assert_eq!(raw.status, 404);
+    assert!(places[2].tap.as_ref().unwrap().packets().is_empty());
+    // What the operator configured is reached there: so was the peer, and by it the third.
+    let raw = raw::post(places[1].addr, "application/octet-stream", &outgoing.packet).await;
+    assert_eq!(raw.status, 200);
+}
+
+/// The whole answer of another server came back to whoever had two nodes bounce a packet, because a
+/// node could prove itself at one URL and be sent packets at another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_does_not_name_the_url_that_was_proved_is_not_taken() {
+    let places = network(&[trusting(&[1]), relay(&[]), relay(&[])]).await;
+    let third = &places[2];
+    let maker = Maker {
+        wallet: third.keys.wallet.clone(),
+        cash: third.keys.cash,
+        certificate: key_of(third),
+    };
+    let told = maker.record(&[third.url().to_owned()], false);
+    let bait = maker.record(&["http://127.0.0.1:9/internal".to_owned()], false);
+    third.gateway.set_identity(third.keys.clone(), bait);
+    {
+        let mut table = places[1].gateway.table().write().unwrap();
+        table
+            .insert(told.clone(), Source::Configured, false, clock::now())
+            .unwrap();
+    }
+    let packet = question(&told).packet;
+    let raw = raw::post(places[0].addr, "application/octet-stream", &packet).await;
+    assert_eq!(raw.status, 404);
+    let table = places[0].gateway.table().read().unwrap();
+    assert!(table.record(&told.node()).is_none());
+}
+
+/// Where it proved itself comes before what else its record names.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn packets_go_first_where_possession_was_proved() {
+    let places = network(&[
+        trusting(&[1]),
+        relay(&[]),
+        relay(&[]).tapped(),
+        relay(&[]).tapped(),
+    ])
+    .await;
+    let (third, other) = (&places[2], &places[3]);
+    let maker = Maker {
+        wallet: third.keys.wallet.clone(),
+        cash: third.keys.cash,
+        certificate: key_of(third),
+    };
+    let told = maker.record(&[third.url().to_owned()], false);
+    let urls = [other.url().to_owned(), third.url().to_owned()];
+    let own = maker.record(&urls, false);
+    third.gateway.set_identity(third.keys.clone(), own);
+    {
+        let mut table = places[1].gateway.table().write().unwrap();
+        table
+            .insert(told.clone(), Source::Configured, false, clock::now())
+            .unwrap();
+    }
+    let outgoing = question(&told);
+    let raw = raw::post(places[0].addr, "application/octet-stream", &outgoing.packet).await;
+    assert_eq!(raw.status, 200);
+    outgoing.pending.answer(&raw.body).unwrap();
+    assert!(other.tap.as_ref().unwrap().packets().is_empty());
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_names_the_holder_and_the_holder_proves_it() {
-    let places = network(&[relay(&[1]), relay(&[2]), relay(&[]).tapped()]).await;
+    let places = network(&[trusting(&[1]), relay(&[2]), relay(&[]).tapped()]).await;
     let outgoing = question(&places[2].record);
     let raw = raw::post(places[0].addr, "application/octet-stream", &outgoing.packet).await;
     assert_eq!(raw.status, 200);
@@ -34,7 +113,7 @@ async fn a_peer_names_the_holder_and_the_holder_proves_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_for_one_key_asks_once() {
-    let places = network(&[relay(&[1]), relay(&[2]).tapped(), relay(&[]).tapped()]).await;
+    let places = network(&[trusting(&[1]), relay(&[2]).tapped(), relay(&[]).tapped()]).await;
     let posts: Vec<_> = (0..20)
         .map(|_| {
             let (addr, outgoing) = (places[0].addr, question(&places[2].record));
@@ -56,7 +135,7 @@ async fn a_flood_for_one_key_asks_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stolen_key_in_a_foreign_record_is_not_believed() {
-    let places = network(&[relay(&[1]), relay(&[]), relay(&[])]).await;
+    let places = network(&[trusting(&[1]), relay(&[]), relay(&[])]).await;
     // A thief binds the third node's key under a record of his own; the second node believes him.
     let thief = Maker {
         certificate: key_of(&places[2]),
@@ -83,7 +162,7 @@ fn key_of(place: &crate::world::Place) -> layer_minus_seal::SecretCertificate {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_holder_that_is_elsewhere_cannot_prove_it() {
-    let places = network(&[relay(&[1]), relay(&[]), relay(&[])]).await;
+    let places = network(&[trusting(&[1]), relay(&[]), relay(&[])]).await;
     // The second node knows an old address of the third, where somebody else is now.
     let maker = Maker::new();
     let record = maker.record(&[places[2].url().to_owned()], false);

@@ -23,6 +23,12 @@ impl Table {
             .or_else(|| self.nodes.get(node).map(|entry| &entry.record))
     }
 
+    /// What is known of a node other than this one.
+    #[must_use]
+    pub fn entry(&self, node: &Address) -> Option<EntryView<'_>> {
+        self.nodes.get(node).map(Entry::view)
+    }
+
     /// What may be told to others: the own record, then those that route, by address. With
     /// `after`, those that follow that address; the own address stands before all others.
     ///

@@ -1,4 +1,5 @@
-//! A next hop that reads and forgets: it answers every request with four bytes.
+//! A next hop that reads and forgets: it answers every request with what has the length of a sealed
+//! answer.
 
 use std::{
     net::SocketAddr,
@@ -74,11 +75,10 @@ async fn swallow(mut stream: TcpStream, bytes: Arc<AtomicU64>) {
                 _ => return,
             }
         }
-        if stream
-            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndone")
-            .await
-            .is_err()
-        {
+        let head =
+            "HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncontent-length: 4096";
+        let answer = [head.as_bytes(), b"\r\n\r\n", &[0; 4_096]].concat();
+        if stream.write_all(&answer).await.is_err() {
             return;
         }
     }
