@@ -94,6 +94,7 @@ pub fn open(packet: &SealedPacket, keys: &NodeKeys, now: u64) -> Result<Opened, 
         task: Task::Refuse(Reason::Unavailable),
     };
     let mut layer = packet.clone().into_bytes();
+    let mut depth = 0;
     for _ in 0..LAYERS_MAX {
         let body = open_layer(&layer, &keys.keyring)?.body;
         let frame = match Frame::read(&body, &keys.network, now) {
@@ -113,8 +114,8 @@ pub fn open(packet: &SealedPacket, keys: &NodeKeys, now: u64) -> Result<Opened, 
         opened.marks.push(mark(&frame.reply_key, frame.expires_at));
         opened.chain.push(frame.reply_key);
         match frame.kind {
-            Kind::Packet => match inner_packet(&frame.body, &keys.keyring) {
-                Ok(Inner::Mine) => layer = frame.body,
+            Kind::Packet => match inner_packet(&frame.body, packet.size(), depth, &keys.keyring) {
+                Ok(Inner::Mine { depth: at }) => (layer, depth) = (frame.body, at),
                 Ok(Inner::Onward(recipient)) => {
                     opened.task = Task::Onward {
                         recipient,
@@ -150,18 +151,29 @@ pub fn open(packet: &SealedPacket, keys: &NodeKeys, now: u64) -> Result<Opened, 
 }
 
 enum Inner {
-    Mine,
+    Mine { depth: usize },
     Onward(Recipient),
 }
 
-fn inner_packet(packet: &[u8], keyring: &Keyring) -> Result<Inner, Reason> {
+/// A packet inside a layer has the size of the next layer, so that it gets smaller at every node that
+/// opens it, and goes to three further nodes at most, whoever made it. Directly inside of what was on
+/// the wire it may lie deeper: that is how a node passes on what it found in a layer of its own.
+fn inner_packet(
+    packet: &[u8],
+    size: usize,
+    depth: usize,
+    keyring: &Keyring,
+) -> Result<Inner, Reason> {
+    let at = Sizes::depth(size, packet.len())
+        .filter(|at| *at == depth + 1 || (depth == 0 && *at > 0))
+        .ok_or_else(|| malformed("the packet inside has not the size of a layer there"))?;
     if admit_layer(packet).is_err() {
         return Err(malformed("the packet inside is not a layer"));
     }
     let head = read_head(packet).map_err(|_| malformed("the packet inside is not a layer"))?;
     let recipient = head.first();
     if keyring.find(&recipient).is_some() {
-        Ok(Inner::Mine)
+        Ok(Inner::Mine { depth: at })
     } else {
         Ok(Inner::Onward(recipient))
     }

@@ -103,6 +103,28 @@ impl Sizes {
         self.list.iter().copied().take(self.count)
     }
 
+    /// How deep a layer of `len` octets lies in a packet of `size` octets, 0 being that packet itself;
+    /// none if no layer of it has that size.
+    ///
+    /// ```
+    /// use layer_minus_packet::Sizes;
+    /// assert_eq!(Sizes::depth(16_000, 16_000), Some(0));
+    /// assert_eq!(Sizes::depth(16_000, 16_000 - 3 * 2_048), Some(3));
+    /// assert_eq!(Sizes::depth(16_000, 16_000 - 4 * 2_048), None);
+    /// assert_eq!(Sizes::depth(16_000, 15_000), None);
+    /// ```
+    #[must_use]
+    pub const fn depth(size: usize, len: usize) -> Option<usize> {
+        let mut depth = 0;
+        while depth < LAYERS_MAX {
+            if len + depth * LAYER_RESERVE == size {
+                return Some(depth);
+            }
+            depth += 1;
+        }
+        None
+    }
+
     /// The total size of the innermost packet in a packet of `size` octets: what is left when
     /// [`LAYERS_MAX`] layers have taken [`LAYER_RESERVE`] each, however many there really are.
     #[must_use]

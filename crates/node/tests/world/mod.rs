@@ -65,7 +65,16 @@ impl Person {
 
 impl World {
     pub fn new(config: NodeConfig) -> Self {
-        let mut rng = ChaCha20Rng::seed_from_u64(7);
+        Self::seeded(config, 7)
+    }
+
+    /// A node with other keys.
+    pub fn other(config: NodeConfig) -> Self {
+        Self::seeded(config, 8)
+    }
+
+    fn seeded(config: NodeConfig, seed: u64) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let wallet = Wallet::generate(&mut rng);
         let name = wallet.address().to_string();
         let mut keyring = Keyring::default();
