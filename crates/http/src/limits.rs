@@ -23,8 +23,11 @@ pub const DRAIN: Duration = Duration::from_secs(2);
 /// that it is for. It is counted down in `max-forwards` (RFC 9110 §7.6.2), so that records that point
 /// at each other cannot keep a packet going round.
 pub const FORWARDS_MAX: u8 = 3;
-/// For the whole body of a packet that is held, not passed on.
-pub const HELD_UPLOAD_TIMEOUT: Duration = Duration::from_secs(120);
+/// For the whole body of a packet that is held, not passed on, and besides that a second for every
+/// [`HELD_BYTES_PER_SEC`].
+pub const HELD_TIMEOUT: Duration = Duration::from_secs(10);
+/// The slowest upload of a packet that is held, bytes per second.
+pub const HELD_BYTES_PER_SEC: usize = 16_000;
 /// Idle connections to one next hop that are kept.
 pub const POOL_IDLE_MAX: usize = 16;
 /// How long they are kept: less than any [`Limits::header_timeout`] in use, so that the far side
@@ -57,8 +60,9 @@ pub struct Limits {
     pub connections_max: usize,
     /// Bytes of a request's header in HTTP/2; in HTTP/1 it has to fit [`PIECE_BYTES_MAX`].
     pub header_bytes_max: usize,
-    /// Packets held whole at a time: those that are opened here and those that are transcoded.
-    pub packets_in_flight_max: usize,
+    /// Bytes of packets that are held at a time, as far as they have come: of those that are opened here
+    /// and of those that are transcoded. At least two of the largest packets, whatever is set.
+    pub held_bytes_max: u64,
     /// Packets that are cut through at a time.
     pub forwards_max: usize,
     /// Answers that are streams at a time.
@@ -92,7 +96,7 @@ impl Default for Limits {
             shutdown_timeout: Duration::from_secs(10),
             connections_max: 20_000,
             header_bytes_max: PIECE_BYTES_MAX,
-            packets_in_flight_max: 256,
+            held_bytes_max: 256_000_000,
             forwards_max: 4_096,
             streams_max: 20_000,
             ask_timeout: Duration::from_secs(2),

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::StatusCode;
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -147,17 +147,9 @@ impl Upload {
         polled
     }
 
-    /// Reads it whole.
-    pub(crate) async fn collect(&self) -> Result<Bytes, Failure> {
-        if let Some(whole) = self.lock().take_whole() {
-            return Ok(whole);
-        }
-        // Room grows with what has come, not with what was announced.
-        let mut whole = BytesMut::new();
-        while let Some(piece) = poll_fn(|cx| self.poll_piece(cx)).await {
-            whole.extend_from_slice(&piece?);
-        }
-        Ok(whole.freeze())
+    /// All of it, without a copy, if it is here.
+    pub(crate) fn take_whole(&self) -> Option<Bytes> {
+        self.lock().take_whole()
     }
 
     /// Reads what is still to come and forgets it; nothing is given out after.
@@ -226,7 +218,6 @@ impl Source {
         (self.exact && self.missing_bytes > 0).then_some(Err(Failure::Short))
     }
 
-    /// All of it, without a copy, if it is here.
     fn take_whole(&mut self) -> Option<Bytes> {
         let here = self.rest.is_none() && self.ahead.len() == self.missing_bytes;
         here.then(|| {

@@ -346,8 +346,8 @@ http_limits! {
         connections_max: usize,
         /// Bytes of a request's header.
         header_bytes_max: usize,
-        /// Packets held whole at a time.
-        packets_in_flight_max: usize,
+        /// Bytes of packets that are held at a time.
+        held_bytes_max: u64,
         /// Packets that are cut through at a time.
         forwards_max: usize,
         /// Streams at a time.

@@ -340,9 +340,9 @@ fn limits(text: &mut String) {
                 &limits.header_bytes_max,
             ),
             (
-                "packets held whole,",
-                "packets_in_flight_max",
-                &limits.packets_in_flight_max,
+                "bytes of packets held whole, as far as they have come,",
+                "held_bytes_max",
+                &limits.held_bytes_max,
             ),
             (
                 "packets passed on as they come in,",

@@ -18,9 +18,8 @@ use super::{Gateway, Sender};
 use crate::{
     answer::{Records, records_stream},
     clock,
-    limits::HELD_UPLOAD_TIMEOUT,
     node::{Outcome, StreamItem, StreamQueue},
-    server::{plain::Answered, receive::Arriving},
+    server::{held::collect, plain::Answered, receive::Arriving},
 };
 
 /// What the node hears of a packet besides what it asks for.
@@ -91,19 +90,16 @@ impl Gateway {
     /// Reads the packet whole and opens what is for this node. That costs the more of the two
     /// cores, so it runs beside the sockets.
     async fn open(&self, arriving: Arriving, sender: &Sender) -> Result<Opened, StatusCode> {
-        let place = match arriving.held {
-            Some(place) => place,
-            None => self
-                .gate
-                .hold()
-                .await
-                .ok_or(StatusCode::SERVICE_UNAVAILABLE)?,
+        let Arriving {
+            upload,
+            size_bytes,
+            held,
+            ..
+        } = arriving;
+        let (packet, room) = match upload.take_whole() {
+            Some(packet) => (packet, held),
+            None => collect(&upload, size_bytes, &self.gate).await?,
         };
-        // Who keeps others from a place by sending slowly has it for a while only.
-        let packet = tokio::time::timeout(HELD_UPLOAD_TIMEOUT, arriving.upload.collect())
-            .await
-            .map_err(|_| StatusCode::REQUEST_TIMEOUT)?
-            .map_err(|failure| failure.status())?;
         // After the body: heads alone use nothing up.
         if sender.lane.is_none() && !self.gate.take_unpaid() {
             return Err(StatusCode::SERVICE_UNAVAILABLE);
@@ -111,7 +107,7 @@ impl Gateway {
         let turn = self.gate.opener().await;
         let keys = Arc::clone(&self.identity().keys);
         let opening = tokio::task::spawn_blocking(move || {
-            let _places = (place, turn);
+            let _places = (room, turn);
             let packet = SealedPacket::admit(packet, &keys.sizes).map_err(|_| "not admitted")?;
             intake::open(&packet, &keys, clock::now()).map_err(|_| "garbage")
         });

@@ -103,8 +103,9 @@ impl Gateway {
         client: HttpClient,
         limits: Limits,
     ) -> Self {
+        let largest_bytes = keys.sizes.largest();
         let identity = RwLock::new(Arc::new(Identity { keys, record }));
-        let gate = Gate::new(&limits);
+        let gate = Gate::new(&limits, largest_bytes);
         let asks = Asks::new(limits.asks_max);
         let (lanes, counts) = (Lanes::default(), Counts::default());
         let gateway = Self {
@@ -216,8 +217,7 @@ impl Gateway {
             .and_then(Token::from_header);
         let forwards_left = forwards_left(request.headers());
         let sizes = self.identity().keys.sizes;
-        let arriving =
-            Box::pin(receive(request, &sizes, &self.limits, || self.gate.hold())).await?;
+        let arriving = Box::pin(receive(request, &sizes, &self.limits, &self.gate)).await?;
         let (lane, form) = self.lane_of(token, &arriving);
         let sender = Sender {
             lane,

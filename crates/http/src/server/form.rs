@@ -7,13 +7,18 @@ use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::stream::poll_fn;
 use http::{HeaderMap, StatusCode, header};
 use layer_minus_packet::{Sizes, armor};
 use serde::Deserialize;
+use tokio::time::timeout;
 
-use crate::upload::{Failure, Upload};
+use super::{
+    gate::{Gate, Permit},
+    held::{Held, collect, time_for},
+};
+use crate::upload::Upload;
 
 /// Base64 as programs write it: with padding or without.
 const LAX: GeneralPurposeConfig =
@@ -37,45 +42,58 @@ fn boundary(headers: &HeaderMap) -> Option<String> {
     multer::parse_boundary(kind).ok()
 }
 
-/// Reads the whole of a body that may have twice the size of the largest packet, and takes the packet
-/// out.
+/// Reads the whole of a body of at most `limit_bytes`, in the time for that, and takes the packet out.
+/// With it comes the room that it takes.
 pub(crate) async fn transcode(
     headers: &HeaderMap,
     body: &Upload,
+    limit_bytes: usize,
     sizes: &Sizes,
-) -> Result<Bytes, StatusCode> {
-    let content = match boundary(headers) {
-        Some(boundary) => first_part(body, boundary, sizes.largest() * 2).await?,
-        None => body.collect().await.map_err(Failure::status)?,
+    gate: &Gate,
+) -> Result<(Bytes, Option<Permit>), StatusCode> {
+    let (content, room) = match boundary(headers) {
+        Some(boundary) => {
+            let part = first_part(body, boundary, limit_bytes, gate);
+            timeout(time_for(limit_bytes), part)
+                .await
+                .map_err(|_| StatusCode::REQUEST_TIMEOUT)??
+        }
+        None => collect(body, limit_bytes, gate).await?,
     };
-    decode(content, sizes.largest())
+    Ok((decode(content, sizes.largest())?, room))
 }
 
 /// The first part of a `multipart/form-data` body, whatever it is called.
-async fn first_part(rest: &Upload, boundary: String, limit: usize) -> Result<Bytes, StatusCode> {
+async fn first_part(
+    rest: &Upload,
+    boundary: String,
+    limit: usize,
+    gate: &Gate,
+) -> Result<(Bytes, Option<Permit>), StatusCode> {
+    const BROKEN: StatusCode = StatusCode::BAD_REQUEST;
     let pieces = poll_fn(|cx| {
         rest.poll_piece(cx)
             .map(|piece| piece.map(|p| p.map_err(io::Error::other)))
     });
     let mut form = multer::Multipart::new(pieces, boundary);
-    let mut content = BytesMut::new();
+    let mut held = Held::new(gate);
     let read = async {
-        let Some(mut part) = form.next_field().await? else {
+        let Some(mut part) = form.next_field().await.map_err(|_| BROKEN)? else {
             return Ok(());
         };
-        while let Some(piece) = part.chunk().await? {
-            if content.len() + piece.len() > limit {
+        while let Some(piece) = part.chunk().await.map_err(|_| BROKEN)? {
+            if held.len() + piece.len() > limit {
                 break;
             }
-            content.extend_from_slice(&piece);
+            held.push(&piece).await?;
         }
-        Ok::<_, multer::Error>(())
+        Ok(())
     };
     let outcome = read.await;
     match (outcome, rest.failure()) {
-        (Ok(()), _) => Ok(content.freeze()),
+        (Ok(()), _) => Ok(held.finish()),
         (Err(_), Some(failure)) => Err(failure.status()),
-        (Err(_), None) => Err(StatusCode::BAD_REQUEST),
+        (Err(status), None) => Err(status),
     }
 }
 

@@ -31,13 +31,16 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    /// `largest_bytes` is the size of the largest packet: one of them, in its largest form, always
+    /// has room.
+    pub(crate) fn new(limits: &Limits, largest_bytes: usize) -> Self {
         let places = |count: usize| Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
+        let held_bytes = usize::try_from(limits.held_bytes_max).unwrap_or(usize::MAX);
         let hour = Duration::from_secs(3_600);
         let unpaid = u64::from(limits.unpaid_requests_per_second);
         let asks = u64::from(limits.asks_per_minute);
         Self {
-            held: places(limits.packets_in_flight_max),
+            held: places(held_bytes.max(2 * largest_bytes)),
             openers: places(std::thread::available_parallelism().map_or(2, Into::into)),
             forwards: places(limits.forwards_max),
             streams: places(limits.streams_max),
@@ -47,9 +50,10 @@ impl Gate {
         }
     }
 
-    /// A place for a packet that is held whole.
-    pub(crate) async fn hold(&self) -> Option<Permit> {
-        timeout(WAIT, Arc::clone(&self.held).acquire_owned())
+    /// Room for bytes of packets that are held whole.
+    pub(crate) async fn hold(&self, bytes: usize) -> Option<Permit> {
+        let bytes = u32::try_from(bytes).ok()?;
+        timeout(WAIT, Arc::clone(&self.held).acquire_many_owned(bytes))
             .await
             .ok()?
             .ok()
@@ -135,13 +139,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn places_come_back() {
-        let gate = Gate::new(&Limits {
-            packets_in_flight_max: 1,
+        let limits = Limits {
+            held_bytes_max: 100,
             ..Limits::default()
-        });
-        let place = gate.hold().await.unwrap();
-        assert!(gate.hold().await.is_none());
+        };
+        let gate = Gate::new(&limits, 10);
+        let place = gate.hold(60).await.unwrap();
+        assert!(gate.hold(60).await.is_none());
         drop(place);
-        assert!(gate.hold().await.is_some());
+        assert!(gate.hold(60).await.is_some());
+        // Less than one packet needs would never let one in.
+        assert!(Gate::new(&limits, 1_000).hold(2_000).await.is_some());
     }
 }

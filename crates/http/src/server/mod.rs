@@ -4,5 +4,6 @@ pub(crate) mod accept;
 mod form;
 pub(crate) mod gate;
 mod guarded;
+pub(crate) mod held;
 pub(crate) mod plain;
 pub(crate) mod receive;

@@ -9,7 +9,10 @@ use hyper::body::Incoming;
 use layer_minus_packet::{Recipient, Sizes, WIRE_HEAD_MAX, read_wire_head};
 use tokio::time::{Instant, timeout_at};
 
-use super::{form, gate::Permit};
+use super::{
+    form,
+    gate::{Gate, Permit},
+};
 use crate::{
     lane::COVERED_BYTES,
     limits::Limits,
@@ -35,22 +38,23 @@ pub(crate) struct Arriving {
     pub(crate) first: Bytes,
     /// The whole of it.
     pub(crate) upload: Upload,
-    /// If it is held whole already.
+    /// The room that it takes if it is held whole already.
     pub(crate) held: Option<Permit>,
 }
 
 /// Reads as much of the body as is needed to know whom it is for. A body that is a packet with a
-/// length is left to be cut through; other forms are transcoded, which holds them whole, for which
-/// `permit` is asked first.
+/// length is left to be cut through; other forms are transcoded, which holds them whole, as far as
+/// `gate` has room.
 ///
 /// The error is the status of the page to answer.
-pub(crate) async fn receive<P: Future<Output = Option<Permit>>>(
+pub(crate) async fn receive(
     request: Request<Incoming>,
     sizes: &Sizes,
     limits: &Limits,
-    permit: impl FnOnce() -> P,
+    gate: &Gate,
 ) -> Result<Arriving, StatusCode> {
     let (parts, mut body) = request.into_parts();
+    let announced = body.size_hint().exact();
     let (ahead, plain) = match look(&parts.headers, &mut body, sizes, limits).await {
         Ok(seen) => seen,
         Err(status) => {
@@ -74,10 +78,13 @@ pub(crate) async fn receive<P: Future<Output = Option<Permit>>>(
             held: None,
         });
     }
-    let body = Upload::unsized_within(ahead, body, sizes.largest() * 2, times);
+    let most = sizes.largest() * 2;
+    let limit_bytes =
+        announced.map_or(most, |size| usize::try_from(size).unwrap_or(most).min(most));
+    let body = Upload::unsized_within(ahead, body, limit_bytes, times);
     let transcoded = async {
-        let held = permit().await.ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
-        let packet = form::transcode(&parts.headers, &body, sizes).await?;
+        let transcoding = form::transcode(&parts.headers, &body, limit_bytes, sizes, gate);
+        let (packet, held) = transcoding.await?;
         let recipient = check(&packet, packet.len(), sizes)?;
         Ok((held, packet, recipient))
     };
@@ -87,7 +94,7 @@ pub(crate) async fn receive<P: Future<Output = Option<Permit>>>(
             size_bytes: packet.len(),
             first: packet.slice(..packet.len().min(COVERED_BYTES)),
             upload: Upload::whole(packet),
-            held: Some(held),
+            held,
         }),
         Err(status) => {
             body.drain().await;

@@ -1,6 +1,9 @@
 //! Every form in which a packet may come.
 
+use std::time::{Duration, Instant};
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
 use crate::{
     raw::{self, question},
@@ -83,6 +86,31 @@ async fn every_form_is_opened_here_and_passed_on() {
             outgoing.pending.answer(&raw.body).expect(what);
         }
     }
+}
+
+/// 256 of them closed a node to everybody else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn uploads_that_stand_still_keep_nobody_out_and_are_ended_in_time() {
+    let places = network(&[relay(&[])]).await;
+    let addr = places[0].addr;
+    let head = b"POST /post HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 20000";
+    let begun = [&head[..], b"\r\n\r\n{\"data\":\"", &[b'A'; 1_700]].concat();
+    let started = Instant::now();
+    let mut idle = Vec::new();
+    for _ in 0..300 {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        stream.write_all(&begun).await.unwrap();
+        idle.push(stream);
+    }
+    let outgoing = question(&places[0].record);
+    let body = serde_json::json!({ "data": STANDARD.encode(&outgoing.packet) }).to_string();
+    let raw = raw::post(addr, "application/json", body.as_bytes()).await;
+    assert_eq!(raw.status, 200);
+    outgoing.pending.answer(&raw.body).unwrap();
+    // A body of that size has 11 s, however long the largest may take.
+    let raw = raw::read(&mut idle[0]).await.unwrap();
+    assert_eq!(raw.status, 408);
+    assert!(started.elapsed() < Duration::from_secs(18));
 }
 
 #[tokio::test]
