@@ -44,6 +44,16 @@ pub struct CardBody {
     pub version: u64,
 }
 
+impl CardBody {
+    /// What a card says that was checked before, when it came: nothing is checked again.
+    ///
+    /// # Errors
+    /// [`MessageError::TooLarge`], [`MessageError::Malformed`].
+    pub fn of_checked(signed: &SignedDocument) -> Result<Self, MessageError> {
+        json::read("card", signed.document.as_bytes(), DOCUMENT_BYTES_MAX)
+    }
+}
+
 /// A checked card.
 #[derive(Clone, Debug)]
 pub struct Card {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     authorization::Authorization,
+    card::Card,
     error::{MessageError, Reason},
     json,
     limits::COMMAND_BYTES_MAX,
@@ -55,6 +56,38 @@ pub struct Registration {
     /// Bytes a day that mail without the capability may take.
     #[serde(with = "text::decimal")]
     pub strangers_bytes_per_day: u64,
+}
+
+impl Registration {
+    /// Checks the card: that it is `wallet`'s, of its certificate, and names the node `audience`.
+    ///
+    /// That may cost the verification of many OpenPGP signatures, for whoever asks, so it is done
+    /// where a node opens packets and never where it writes.
+    ///
+    /// # Errors
+    /// The [`Reason`] to tell the sender.
+    pub fn check_card(
+        &self,
+        wallet: Address,
+        network: &str,
+        audience: Address,
+        now: u64,
+    ) -> Result<Card, Reason> {
+        let card = Card::read(self.card.clone(), network, now).map_err(|error| match error {
+            MessageError::WrongSigner { .. } => Reason::BadSignature,
+            MessageError::WrongNetwork { .. } => Reason::WrongNetwork,
+            other => Reason::Malformed {
+                detail: other.to_string(),
+            },
+        })?;
+        if card.body.wallet != wallet {
+            return Err(Reason::BadSignature);
+        }
+        if card.body.node != audience {
+            return Err(Reason::WrongAudience);
+        }
+        Ok(card)
+    }
 }
 
 impl std::fmt::Debug for Registration {
@@ -209,6 +242,8 @@ pub struct VerifiedCommand {
     pub command: Command,
     /// Who asks, and with which nonce; none for unsigned commands.
     pub signer: Option<CommandSigner>,
+    /// The card of a registration, checked.
+    pub card: Option<Box<Card>>,
 }
 
 /// The signer of a command.
@@ -270,7 +305,7 @@ impl CommandEnvelope {
         json::write("command", self, COMMAND_BYTES_MAX).map(String::into_bytes)
     }
 
-    /// Reads and checks a command that was sealed to `audience`. Whether its nonce was seen before
+    /// Reads and checks a command that was sealed to `audience`, and the card of a registration. Whether its nonce was seen before
     /// is the caller's to know.
     ///
     /// # Errors
@@ -293,6 +328,7 @@ impl CommandEnvelope {
             return Ok(VerifiedCommand {
                 command,
                 signer: None,
+                card: None,
             });
         };
         if !proof.is_timely(now) {
@@ -306,9 +342,17 @@ impl CommandEnvelope {
             nonce: proof.nonce,
             time: proof.time,
         };
+        let card = match &command {
+            Command::Register(registration) => {
+                let card = registration.check_card(proof.wallet, network, audience, now)?;
+                Some(Box::new(card))
+            }
+            _ => None,
+        };
         Ok(VerifiedCommand {
             command,
             signer: Some(signer),
+            card,
         })
     }
 }

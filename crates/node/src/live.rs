@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use layer_minus_delivery::{ConsumerId, Leases, Mode};
 use layer_minus_ledger::TransferId;
-use layer_minus_message::Registration;
+use layer_minus_message::{Card, Registration};
 use layer_minus_wallet::Address;
 
 use crate::event::ConnectionId;
@@ -42,6 +42,8 @@ pub(crate) struct Connection {
 pub(crate) struct Challenge {
     pub(crate) nonce: [u8; 32],
     pub(crate) registration: Box<Registration>,
+    /// The registration's card, as it was checked when it came.
+    pub(crate) card: Box<Card>,
     pub(crate) lane: Option<Address>,
     pub(crate) size_bytes: u32,
     pub(crate) mark: [u8; 32],

@@ -380,7 +380,7 @@ impl<S: Store> Parts<'_, S> {
         match (command.command, signer) {
             (Command::Card { wallet }, _) => self.card(request, &wallet),
             (Command::Register(registration), Some(wallet)) => {
-                self.register(request, wallet, registration, rng)
+                self.register(request, wallet, registration, command.card, rng)
             }
             (Command::Confirm { challenge, listen }, Some(wallet)) => {
                 self.confirm(request, wallet, &challenge, listen)

@@ -2,7 +2,7 @@
 
 use layer_minus_ledger::{DebitLimit, Op};
 use layer_minus_message::{
-    Answer, Authorization, Card, Listen, MessageError, Reason, Registration, SignedDocument,
+    Answer, Authorization, Card, CardBody, Listen, MessageError, Reason, Registration,
     letter::sha256,
 };
 use layer_minus_seal::seal_layer;
@@ -46,6 +46,7 @@ impl<S: Store> Parts<'_, S> {
         request: &Request,
         wallet: Address,
         registration: Box<Registration>,
+        card: Option<Box<Card>>,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<(), Stop> {
         if !self.config.takes_clients {
@@ -54,13 +55,15 @@ impl<S: Store> Parts<'_, S> {
             }
             .into());
         }
-        let card = self.check_card(wallet, &registration.card)?;
-        self.check_key(wallet, &card)?;
+        // What nobody backs is refused before it costs more than a look.
         self.check_authorization(
             wallet,
             &registration.authorization,
             registration.invite.as_deref(),
         )?;
+        let card = card.ok_or(Reason::BadSignature)?;
+        self.check_card(wallet, &card)?;
+        self.check_key(wallet, &card)?;
         if self.live.challenges.len() >= CHALLENGES_MAX {
             let now = self.tx.now;
             self.live
@@ -82,6 +85,7 @@ impl<S: Store> Parts<'_, S> {
         let challenge = Challenge {
             nonce,
             registration,
+            card,
             lane: request.lane,
             size_bytes: request.size_bytes,
             mark: request.marks.last().map_or([0; 32], |mark| mark.digest),
@@ -97,31 +101,30 @@ impl<S: Store> Parts<'_, S> {
         Ok(())
     }
 
-    fn check_card(&self, wallet: Address, signed: &SignedDocument) -> Result<Card, Stop> {
-        let card =
-            Card::read(signed.clone(), &self.keys.network, self.tx.now).map_err(|error| {
-                Stop::Refuse(match error {
-                    MessageError::WrongSigner { .. } => Reason::BadSignature,
-                    MessageError::WrongNetwork { .. } => Reason::WrongNetwork,
-                    other => Reason::Malformed {
-                        detail: other.to_string(),
-                    },
-                })
-            })?;
+    /// Checks what may change after the card itself was checked, off the writer.
+    fn check_card(&self, wallet: Address, card: &Card) -> Result<(), Stop> {
+        let now = self.tx.now;
+        let malformed = |detail: &str| {
+            Stop::Refuse(Reason::Malformed {
+                detail: detail.to_owned(),
+            })
+        };
         if card.body.wallet != wallet {
             return Err(Reason::BadSignature.into());
         }
         if !self.is_me(&card.body.node) {
             return Err(Reason::WrongAudience.into());
         }
+        if card.body.valid_until < now {
+            return Err(malformed("card has expired"));
+        }
         if let Some(old) = self.tx.client(&wallet)? {
-            let known = Card::read(old.card, &self.keys.network, self.tx.now);
-            if known.is_ok_and(|known| known.body.version > card.body.version) {
-                let detail = "a newer card is known".to_owned();
-                return Err(Reason::Malformed { detail }.into());
+            let newer = |old: CardBody| old.valid_until >= now && old.version > card.body.version;
+            if CardBody::of_checked(&old.card).is_ok_and(newer) {
+                return Err(malformed("a newer card is known"));
             }
         }
-        Ok(card)
+        Ok(())
     }
 
     fn check_key(&self, wallet: Address, card: &Card) -> Result<(), Stop> {
@@ -196,15 +199,16 @@ impl<S: Store> Parts<'_, S> {
         }
         let registration = &challenge.registration;
         // Things may have changed since the challenge: an invite used, a key taken.
-        let card = self.check_card(wallet, &registration.card)?;
-        self.check_key(wallet, &card)?;
+        let card = &challenge.card;
+        self.check_card(wallet, card)?;
+        self.check_key(wallet, card)?;
         let invite = registration.invite.as_deref();
         self.check_authorization(wallet, &registration.authorization, invite)?;
         self.check_room(&wallet)?;
         self.settle_registration(request, wallet, &challenge)?;
         self.use_invite(&wallet, invite)?;
         let passed_bytes = u64::from(challenge.size_bytes) + u64::from(request.size_bytes);
-        self.store_client(wallet, &card, registration, passed_bytes)?;
+        self.store_client(wallet, card, registration, passed_bytes)?;
 
         let registered = Answer::Registered(self.standing(&wallet)?);
         match listen {

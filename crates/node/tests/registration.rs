@@ -201,6 +201,30 @@ fn the_reasons_are_clear() {
     );
 }
 
+/// Strangers had the one writer verify OpenPGP certificates, for which nobody paid.
+#[test]
+fn the_writer_reads_no_card_and_looks_at_the_backing_first() {
+    let mut world = world();
+    let bobo = world.person();
+    let command = world.registration(&bobo, None);
+    let Command::Register(mut registration) = command else {
+        panic!("no registration")
+    };
+    registration.card.document = "a card that costs much to read".to_owned();
+    let ask = |world: &mut World| {
+        let request = world.request(None, 16_000);
+        let id = request.id;
+        let command = Command::Register(registration.clone());
+        let command = world.verified(bobo.address(), command);
+        assert!(command.card.is_none());
+        let effects = world.run(vec![Event::Command { request, command }]);
+        refusal(world::answer_to(&effects, id))
+    };
+    assert_eq!(ask(&mut world), Reason::NotBacked { granted_pusd: 0 });
+    world.grant(&bobo, DOLLAR_PUSD);
+    assert_eq!(ask(&mut world), Reason::BadSignature);
+}
+
 #[test]
 fn an_invite_works_once() {
     let mut world = world();

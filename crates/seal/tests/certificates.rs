@@ -228,6 +228,27 @@ fn every_kind_of_encryption_key_that_is_accepted_is_sealed_to() {
     }
 }
 
+/// Five Ed448 signatures took 64 ms to verify, and any stranger could send them.
+#[test]
+fn a_primary_key_that_is_slow_to_verify_is_refused() {
+    let x25519 = [KeyType::X25519];
+    for (version, primary) in [
+        (KeyVersion::V6, KeyType::Ed448),
+        (KeyVersion::V4, KeyType::ECDSA(ECCCurve::P521)),
+    ] {
+        let key = library_key(version, primary, &x25519, |_| {});
+        assert_eq!(
+            certificate(&key.to_public_key()).unwrap_err(),
+            SealError::Certificate("a primary key of an algorithm that is not taken")
+        );
+    }
+    for primary in [ECCCurve::P256, ECCCurve::P384] {
+        let primary = KeyType::ECDSA(primary);
+        let key = library_key(KeyVersion::V4, primary, &x25519, |_| {});
+        certificate(&key.to_public_key()).unwrap();
+    }
+}
+
 #[test]
 fn the_holders_preferences_choose_the_algorithms() {
     use SymmetricKeyAlgorithm::{AES128, AES256};

@@ -178,6 +178,7 @@ impl World {
     pub fn verified(&mut self, wallet: Address, command: Command) -> VerifiedCommand {
         let mut nonce = [0; 16];
         self.rng.fill_bytes(&mut nonce);
+        let card = self.check_card(wallet, &command).ok().flatten();
         VerifiedCommand {
             command,
             signer: Some(CommandSigner {
@@ -185,6 +186,7 @@ impl World {
                 nonce,
                 time: self.now,
             }),
+            card: card.map(Box::new),
         }
     }
 
@@ -200,8 +202,22 @@ impl World {
         (id, self.run(vec![Event::Command { request, command }]))
     }
 
+    /// What is checked where packets are opened.
+    fn check_card(&self, wallet: Address, command: &Command) -> Result<Option<Card>, Reason> {
+        let Command::Register(registration) = command else {
+            return Ok(None);
+        };
+        let node = self.keys.wallet.address();
+        registration
+            .check_card(wallet, NETWORK, node, self.now)
+            .map(Some)
+    }
+
     /// Gives a command that is answered at once, and returns the answer.
     pub fn command(&mut self, wallet: Address, command: Command) -> Answer {
+        if let Err(reason) = self.check_card(wallet, &command) {
+            return Answer::Refused(reason);
+        }
         let (id, effects) = self.command_on(wallet, command, None);
         answer_to(&effects, id)
     }

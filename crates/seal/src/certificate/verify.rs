@@ -6,7 +6,7 @@ use pgp::crypto::aead::AeadAlgorithm;
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::crypto::sym::SymmetricKeyAlgorithm;
 use pgp::packet::{PublicSubkey, Signature, SignatureType, SignatureVersionSpecific};
-use pgp::types::{EcdhPublicParams, KeyDetails, KeyVersion, PublicParams, Tag};
+use pgp::types::{EcdhPublicParams, EcdsaPublicParams, KeyDetails, KeyVersion, PublicParams, Tag};
 
 use crate::SealError;
 
@@ -35,6 +35,11 @@ pub(crate) enum Suite {
 /// Signatures that do not hold, of others, or with a hash that can be collided say nothing.
 pub(crate) fn inspect(key: &SignedPublicKey) -> Result<Findings, SealError> {
     let primary = &key.primary_key;
+    if !is_cheap(primary.public_params()) {
+        return Err(SealError::Certificate(
+            "a primary key of an algorithm that is not taken",
+        ));
+    }
     let fingerprint = fingerprint(primary)?;
     let direct = |typ| {
         move |sig: &&Signature| {
@@ -118,23 +123,39 @@ fn encryption_subkey(key: &SignedPublicKey) -> Option<(&SignedPublicSubKey, &Sig
         .iter()
         .filter(|subkey| is_for_sealing(subkey.key.public_params()))
         .filter_map(|subkey| {
-            let mut sound = subkey.signatures.iter().filter(|sig| {
+            let holds = |sig: &&Signature| {
                 is_sound(sig)
                     && sig
                         .verify_subkey_binding(&key.primary_key, &subkey.key)
                         .is_ok()
-            });
+            };
+            // Once: each costs a verification.
+            let sound: Vec<&Signature> = subkey.signatures.iter().filter(holds).collect();
             if sound
-                .clone()
+                .iter()
                 .any(|sig| sig.typ() == Some(SignatureType::SubkeyRevocation))
             {
                 return None;
             }
-            let binding = newest(sound.by_ref())?;
+            let binding = newest(sound.into_iter())?;
             let flags = binding.key_flags();
             (flags.encrypt_comms() || flags.encrypt_storage()).then_some((subkey, binding))
         })
         .max_by_key(|(subkey, binding)| (subkey.key.created_at(), binding.created()))
+}
+
+/// Whether a signature of a key of this kind is verified in well under a millisecond: anybody can have
+/// a certificate with many of them verified, before anything is paid. Ed448, P-521 and DSA take ten
+/// times that, and nobody's program makes them unless it is told to.
+fn is_cheap(key: &PublicParams) -> bool {
+    match key {
+        PublicParams::Ed25519(_) | PublicParams::EdDSALegacy(_) | PublicParams::RSA(_) => true,
+        PublicParams::ECDSA(curve) => !matches!(
+            curve,
+            EcdsaPublicParams::P521 { .. } | EcdsaPublicParams::Unsupported { .. }
+        ),
+        _ => false,
+    }
 }
 
 /// Whether the OpenPGP library can encrypt to a key of this kind.
