@@ -61,7 +61,7 @@ pub fn open(
             name: opened.filename,
         }));
     }
-    let letter = Letter::read(&opened.body, network, recipient)?;
+    let letter = Letter::read(&opened.body, network, recipient, packet.accepted_at)?;
     Ok(Received::Letter(Box::new(letter)))
 }
 

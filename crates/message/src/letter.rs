@@ -14,8 +14,8 @@ use crate::{
     frame::{split_head, take_body},
     json,
     limits::{
-        CONTENT_TYPE_BYTES_MAX, FILE_NAME_BYTES_MAX, LETTER_HEAD_BYTES_MAX, PARTS_MAX,
-        PROTOCOL_VERSION,
+        CLOCK_WINDOW_SECS, CONTENT_TYPE_BYTES_MAX, FILE_NAME_BYTES_MAX, LETTER_HEAD_BYTES_MAX,
+        OUTBOX_SECS_MAX, PARTS_MAX, PROTOCOL_VERSION,
     },
     signed::{Proof, Purpose, Signer},
     text,
@@ -156,11 +156,18 @@ impl Letter {
     /// Reads and checks the literal of an opened message that was sealed to `recipient`.
     ///
     /// The signature may be older than any window: letters wait in mailboxes. Replays are told by
-    /// `id` and part. A delegation must have been valid when the letter was signed.
+    /// `id` and part. `accepted_at` is when the recipient's node took it, unix seconds: the time of
+    /// signing is the signer's to choose. So a delegation must have been valid at that time, and at
+    /// `accepted_at` have expired [`OUTBOX_SECS_MAX`] ago at most; and nothing comes from the future.
     ///
     /// # Errors
     /// [`MessageError`] of nearly every kind; nothing of a letter that is refused is to be shown.
-    pub fn read(literal: &Bytes, network: &str, recipient: Address) -> Result<Self, MessageError> {
+    pub fn read(
+        literal: &Bytes,
+        network: &str,
+        recipient: Address,
+        accepted_at: u64,
+    ) -> Result<Self, MessageError> {
         let (json, rest) = split_head(literal, "letter head", LETTER_HEAD_BYTES_MAX)?;
         let head: Head = json::read("letter head", &json, LETTER_HEAD_BYTES_MAX)?;
         let claims: Claims = json::read("letter", head.claims.as_bytes(), LETTER_HEAD_BYTES_MAX)?;
@@ -188,6 +195,7 @@ impl Letter {
             head.claims.as_bytes(),
             signed_at,
         )?;
+        check_times(&claims, &head.proof, accepted_at)?;
         let body = take_body(&rest, head.body_bytes)?;
         if sha256(&body) != claims.body_digest {
             return Err(MessageError::WrongDigest("letter's body"));
@@ -199,6 +207,23 @@ impl Letter {
             body,
         })
     }
+}
+
+fn check_times(claims: &Claims, proof: &Proof, accepted_at: u64) -> Result<(), MessageError> {
+    if proof.time > accepted_at.saturating_add(CLOCK_WINDOW_SECS) {
+        return Err(MessageError::Rule("letter was signed after it was sent"));
+    }
+    if claims.sent_at > proof.time.saturating_add(CLOCK_WINDOW_SECS) {
+        return Err(MessageError::Rule("letter is dated after it was signed"));
+    }
+    if let Some(device) = &proof.device
+        && device.expires_at <= accepted_at.saturating_sub(OUTBOX_SECS_MAX)
+    {
+        return Err(MessageError::Rule(
+            "device that signed the letter had no delegation any more",
+        ));
+    }
+    Ok(())
 }
 
 fn check_claims(claims: &Claims, body_bytes: usize) -> Result<(), MessageError> {

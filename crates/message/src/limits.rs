@@ -18,6 +18,9 @@ pub const NETWORK_ID_BYTES_MAX: usize = 64;
 pub const FRAME_LIFETIME_SECS_MAX: u64 = 24 * 3_600;
 /// How far the clocks of a signer and of a node may differ, seconds.
 pub const CLOCK_WINDOW_SECS: u64 = 600;
+/// How long a signed letter may wait at its sender until a node accepts it, seconds: so long after it
+/// expired a device's delegation is still good for letters that were signed before.
+pub const OUTBOX_SECS_MAX: u64 = 7 * 24 * 3_600;
 /// Longest validity of a card or record, seconds.
 pub const VALIDITY_SECS_MAX: u64 = 30 * 24 * 3_600;
 /// Sizes of a sealed answer on the wire, bytes, ascending.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use layer_minus_message::{
     Claims, Letter, MessageError, Part, Proof, Purpose, Signer,
     letter::sha256,
-    limits::{LETTER_HEAD_BYTES_MAX, PARTS_MAX},
+    limits::{CLOCK_WINDOW_SECS, LETTER_HEAD_BYTES_MAX, OUTBOX_SECS_MAX, PARTS_MAX},
 };
 use layer_minus_wallet::{Address, DeviceKey, Scope};
 use proptest::prelude::*;
@@ -26,7 +26,11 @@ fn peter() -> Signer<'static> {
 }
 
 fn read(literal: &Bytes) -> Result<Letter, MessageError> {
-    Letter::read(literal, NETWORK, world().bobo.address())
+    read_at(literal, NOW)
+}
+
+fn read_at(literal: &Bytes, accepted_at: u64) -> Result<Letter, MessageError> {
+    Letter::read(literal, NETWORK, world().bobo.address(), accepted_at)
 }
 
 /// The head of a signed letter, to be changed.
@@ -55,10 +59,10 @@ fn it_is_for_one_person_on_one_network() {
     let world = world();
     let bytes = literal(&world.letter("Hello Bobo"), peter(), 0);
     assert!(matches!(
-        Letter::read(&bytes, NETWORK, world.peter.address()),
+        Letter::read(&bytes, NETWORK, world.peter.address(), NOW),
         Err(MessageError::WrongAudience { found, .. }) if found == world.bobo.address()
     ));
-    let other = Letter::read(&bytes, "other", world.bobo.address());
+    let other = Letter::read(&bytes, "other", world.bobo.address(), NOW);
     assert!(matches!(other, Err(MessageError::WrongNetwork { .. })));
 }
 
@@ -100,6 +104,40 @@ fn a_letter_that_waited_is_still_good_if_its_device_was_then() {
         .unwrap();
     let late: Bytes = [&late[..], &letter.body].concat().into();
     assert!(matches!(read(&late), Err(MessageError::Wallet(_))));
+}
+
+/// Who had a device's key after its delegation had expired signed letters with an earlier time.
+#[test]
+fn a_device_whose_delegation_expired_long_ago_signs_nothing_new() {
+    let world = world();
+    let letter = world.letter("Hello Bobo");
+    let short =
+        DeviceKey::generate(&mut rng(10), &world.peter, NETWORK, Scope::ALL, NOW, 60).unwrap();
+    let backdated = literal(&letter, Signer::Device(&short), 0);
+    // What waited in an outbox is taken for a week after the delegation's end, and no longer.
+    let end = NOW + 60 + OUTBOX_SECS_MAX;
+    assert!(read_at(&backdated, end - 1).is_ok());
+    assert!(matches!(
+        read_at(&backdated, end),
+        Err(MessageError::Rule(_))
+    ));
+    // A wallet's own signature does not expire.
+    let own = literal(&letter, Signer::Wallet(&world.peter), 0);
+    assert!(read_at(&own, end + OUTBOX_SECS_MAX).is_ok());
+}
+
+#[test]
+fn a_letter_does_not_come_from_the_future() {
+    let world = world();
+    let letter = world.letter("Hello Bobo");
+    let bytes = literal(&letter, peter(), 0);
+    assert!(read_at(&bytes, NOW - CLOCK_WINDOW_SECS).is_ok());
+    assert!(read_at(&bytes, NOW - CLOCK_WINDOW_SECS - 1).is_err());
+    for (ahead, good) in [(CLOCK_WINDOW_SECS, true), (CLOCK_WINDOW_SECS + 1, false)] {
+        let mut dated = world.letter("Hello Bobo");
+        dated.claims.sent_at = NOW + ahead;
+        assert_eq!(read(&literal(&dated, peter(), 0)).is_ok(), good, "{ahead}");
+    }
 }
 
 #[test]
@@ -307,7 +345,7 @@ fn what_is_written_is_not_printed() {
 prop_compose! {
     fn letters()(
         body in proptest::collection::vec(any::<u8>(), 0..300),
-        id: [u8; 16], sent_at: u64, before in 0..1_000_u64, after in 0..1_000_u64,
+        id: [u8; 16], sent_at in 0..NOW + CLOCK_WINDOW_SECS, before in 0..1_000_u64, after in 0..1_000_u64,
         count in 1..=PARTS_MAX, index: prop::sample::Index,
         name in proptest::option::of("[^/\\\\\\p{Cc}]{1,40}"),
         in_reply_to: Option<[u8; 16]>, digest: [u8; 32], card: bool,
@@ -351,6 +389,6 @@ proptest! {
 
     #[test]
     fn garbage_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        prop_assert!(Letter::read(&bytes.into(), NETWORK, Address::ZERO).is_err());
+        prop_assert!(Letter::read(&bytes.into(), NETWORK, Address::ZERO, NOW).is_err());
     }
 }

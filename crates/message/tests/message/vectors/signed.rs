@@ -118,7 +118,7 @@ fn letters() {
     .map(|(name, letter, signer, fill)| {
         let head = letter.sign(signer, NOW, rng).unwrap();
         let literal: Bytes = [&head[..], &letter.body, &vec![0; fill]].concat().into();
-        let read = Letter::read(&literal, NETWORK, world.bobo.address()).unwrap();
+        let read = Letter::read(&literal, NETWORK, world.bobo.address(), NOW).unwrap();
         assert_eq!(
             (read.claims, read.body),
             (letter.claims, letter.body.clone())
