@@ -79,6 +79,9 @@ pub struct Limits {
     pub lane_timeout: Duration,
     /// How long a next hop that opened no lane is forwarded to without one.
     pub lane_pause: Duration,
+    /// Packets that are sealed again and sent to further nodes at a time: each is held until the next
+    /// node has answered.
+    pub onward_in_flight_max: usize,
     /// Bytes at list size that are sealed again and sent to further nodes, per hour.
     pub onward_bytes_per_hour: u64,
     /// Packets without a lane that are opened per second: what nobody pays for.
@@ -105,6 +108,7 @@ impl Default for Limits {
             asks_per_minute: 240,
             lane_timeout: Duration::from_secs(3),
             lane_pause: Duration::from_secs(30),
+            onward_in_flight_max: 128,
             onward_bytes_per_hour: 10_000_000_000,
             unpaid_requests_per_second: 200,
         }

@@ -358,6 +358,8 @@ http_limits! {
         asks_max: usize,
         /// Keys that are asked about per minute.
         asks_per_minute: u32,
+        /// Packets that are sealed again and sent on at a time.
+        onward_in_flight_max: usize,
         /// Bytes that are sealed again and sent on, per hour.
         onward_bytes_per_hour: u64,
         /// Packets without a lane that are opened per second.

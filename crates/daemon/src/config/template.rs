@@ -362,7 +362,12 @@ fn limits(text: &mut String) {
                 &limits.asks_per_minute,
             ),
             (
-                "Bytes that this node takes out of its layers and sends on, per hour.",
+                "Packets that this node takes out of its layers and sends on: at a time,",
+                "onward_in_flight_max",
+                &limits.onward_in_flight_max,
+            ),
+            (
+                "and bytes of them per hour.",
                 "onward_bytes_per_hour",
                 &limits.onward_bytes_per_hour,
             ),

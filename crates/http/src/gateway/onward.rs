@@ -44,6 +44,11 @@ impl Gateway {
         let Some(hop) = self.onward_hop(recipient, size_bytes).await else {
             return refuse(Reason::NoRoute, chain);
         };
+        // Its own kind of place: a next node that is slow must not keep out what is for this one.
+        let Some(place) = self.gate.onward() else {
+            let limit = "packets sent on at a time".to_owned();
+            return refuse(Reason::OverLimit { limit }, chain);
+        };
         if !self.gate.take_onward(u64::from(size_bytes)) {
             let limit = "bytes sent on per hour".to_owned();
             return refuse(Reason::OverLimit { limit }, chain);
@@ -75,6 +80,7 @@ impl Gateway {
             }
         };
         debug!(next = %hop.node, size_bytes, "sent on");
+        drop((wrapped, place));
         let reseal = Reseal {
             opener: RecordOpener::new(&reply_key),
             chain,

@@ -24,6 +24,7 @@ pub(crate) struct Gate {
     held: Arc<Semaphore>,
     openers: Arc<Semaphore>,
     forwards: Arc<Semaphore>,
+    onwards: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     unpaid: Bucket,
     asks: Bucket,
@@ -43,6 +44,7 @@ impl Gate {
             held: places(held_bytes.max(2 * largest_bytes)),
             openers: places(std::thread::available_parallelism().map_or(2, Into::into)),
             forwards: places(limits.forwards_max),
+            onwards: places(limits.onward_in_flight_max),
             streams: places(limits.streams_max),
             unpaid: Bucket::new(unpaid, Duration::from_secs(1)),
             asks: Bucket::new(asks, Duration::from_secs(60)),
@@ -67,6 +69,11 @@ impl Gate {
     /// A place for a packet that is cut through.
     pub(crate) fn forward(&self) -> Option<Permit> {
         Arc::clone(&self.forwards).try_acquire_owned().ok()
+    }
+
+    /// A place for a packet that was found in a layer and goes to a further node.
+    pub(crate) fn onward(&self) -> Option<Permit> {
+        Arc::clone(&self.onwards).try_acquire_owned().ok()
     }
 
     /// A place for a stream.

@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use layer_minus_client_sdk::{Route, answer::expect_acceptance};
 use layer_minus_delivery::records::Decoder;
-use layer_minus_http::clock;
+use layer_minus_http::{Limits, clock};
 use layer_minus_message::Reason;
 use layer_minus_packet::read_wire_head;
 
 use crate::world::{
-    LARGE, NETWORK, SMALL, network,
+    LARGE, Maker, NETWORK, SMALL, network,
     person::Person,
     recipient, relay,
     tap::{Link, Tap, bodies},
@@ -222,6 +222,57 @@ async fn a_hop_without_a_way_says_so_sealed() {
         ),
         "{error:?}"
     );
+}
+
+/// Each held a packet for as long as the next node liked, and none was counted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn packets_on_their_way_to_a_next_node_are_counted() {
+    let limits = Limits {
+        onward_in_flight_max: 1,
+        ..Limits::default()
+    };
+    let mut places = network(&[relay(&[]).limits(limits), recipient(&[])]).await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/post", silent.local_addr().unwrap());
+    let next = Maker::new().record(&[url], true);
+    {
+        let mut table = places[0].gateway.table().write().unwrap();
+        let source = layer_minus_routing::Source::Configured;
+        table
+            .insert(next.clone(), source, false, clock::now())
+            .unwrap();
+    }
+    let bobo = Person::new(&places[1], &places[0]);
+    let route = Route::through(&[&places[0].record], &next).unwrap();
+    let packet = || bobo.mail_packet(&bobo.mail(b"x", SMALL), &route);
+    let (http, entry, first) = (bobo.http.clone(), bobo.entry.clone(), packet().packet);
+    let waiting = tokio::spawn(async move { http.post(&entry, first, None).await });
+    let accepted = silent.accept().await.unwrap();
+
+    let outgoing = packet();
+    let reply = bobo.http.post(&bobo.entry, outgoing.packet, None).await;
+    let layer_minus_http::Reply::Once(record) = reply.unwrap() else {
+        panic!("a stream")
+    };
+    let error = outgoing.pending.answer(&record).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            layer_minus_client_sdk::SdkError::RefusedOnTheWay {
+                reason: Reason::OverLimit { .. },
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    // What is for the node itself gets in.
+    let relay = places.remove(0);
+    let outgoing = crate::raw::question(&relay.record);
+    let kind = "application/octet-stream";
+    let raw = crate::raw::post(relay.addr, kind, &outgoing.packet).await;
+    outgoing.pending.answer(&raw.body).unwrap();
+    waiting.abort();
+    drop(accepted);
 }
 
 #[test]
