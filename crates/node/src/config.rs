@@ -6,7 +6,8 @@ use layer_minus_message::Prices;
 pub const BATCH_EVENTS_MAX: usize = 128;
 /// Longest time that a challenge waits for its answer, seconds.
 pub const CHALLENGE_SECS: u64 = 600;
-/// Most registrations that wait for their proof of possession at a time.
+/// Most registrations that wait for their proof of possession at a time: as many of strangers, and as
+/// many of clients who renew.
 pub const CHALLENGES_MAX: usize = 4_096;
 /// How long a lane may be used before it must be opened anew, seconds.
 pub const LANE_SECS: u64 = 24 * 3_600;

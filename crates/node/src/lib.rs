@@ -12,6 +12,7 @@
 
 mod account;
 pub mod admin;
+mod challenges;
 mod collect;
 pub mod config;
 pub mod conformance;

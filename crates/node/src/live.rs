@@ -8,7 +8,7 @@ use layer_minus_ledger::TransferId;
 use layer_minus_message::{Card, Registration};
 use layer_minus_wallet::Address;
 
-use crate::event::ConnectionId;
+use crate::{challenges::Challenges, event::ConnectionId};
 
 /// A packet that is being pushed.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ pub(crate) struct Challenge {
 pub(crate) struct Live {
     pub(crate) connections: BTreeMap<ConnectionId, Connection>,
     pub(crate) by_client: HashMap<Address, BTreeSet<ConnectionId>>,
-    pub(crate) challenges: HashMap<Address, Challenge>,
+    pub(crate) challenges: Challenges<Challenge>,
     /// Packets of shared consumers that a connection holds and has not acknowledged.
     pub(crate) leases: HashMap<(Address, ConsumerId), Leases>,
     pub(crate) swept_at: u64,

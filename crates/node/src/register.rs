@@ -11,6 +11,7 @@ use rand::{CryptoRng, RngCore};
 use subtle::ConstantTimeEq;
 
 use crate::{
+    challenges::{Share, Ticket},
     config::{CHALLENGE_SECS, CHALLENGES_MAX},
     event::Request,
     live::Challenge,
@@ -64,15 +65,16 @@ impl<S: Store> Parts<'_, S> {
         let card = card.ok_or(Reason::BadSignature)?;
         self.check_card(wallet, &card)?;
         self.check_key(wallet, &card)?;
-        if self.live.challenges.len() >= CHALLENGES_MAX {
-            let now = self.tx.now;
-            self.live
-                .challenges
-                .retain(|_, challenge| challenge.expires_at >= now);
-            if self.live.challenges.len() >= CHALLENGES_MAX {
-                return Err(Reason::Unavailable.into());
-            }
-        }
+        let ticket = Ticket {
+            share: match self.tx.client(&wallet)? {
+                Some(_) => Share::Clients,
+                None => Share::Strangers,
+            },
+            invite: registration
+                .invite
+                .as_ref()
+                .map(|code| sha256(code.as_bytes())),
+        };
         let mut nonce = [0; 32];
         rng.fill_bytes(&mut nonce);
         let sealed = {
@@ -91,7 +93,9 @@ impl<S: Store> Parts<'_, S> {
             mark: request.marks.last().map_or([0; 32], |mark| mark.digest),
             expires_at: self.tx.now.saturating_add(CHALLENGE_SECS),
         };
-        self.live.challenges.insert(wallet, challenge);
+        self.live
+            .challenges
+            .insert(wallet, ticket, challenge, CHALLENGES_MAX);
         self.tx.answer(
             request.id,
             Answer::Challenge {

@@ -25,7 +25,7 @@ impl<S: Store> Parts<'_, S> {
             self.live.swept_at = now;
             self.live
                 .challenges
-                .retain(|_, challenge| challenge.expires_at >= now);
+                .retain(|challenge| challenge.expires_at >= now);
         }
         Ok(())
     }

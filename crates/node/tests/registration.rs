@@ -235,19 +235,19 @@ fn an_invite_works_once() {
     let (bobo, eve) = (world.person(), world.person());
     let for_bobo = world.registration(&bobo, Some(code.clone()));
     let for_eve = world.registration(&eve, Some(code.clone()));
-    // Both may try; the one who completes first has it.
-    let bobos = world.challenge(&bobo, for_bobo);
+    // Both may try; the one who tried last has the one open challenge.
     let eves = world.challenge(&eve, for_eve);
+    let bobos = world.challenge(&bobo, for_bobo);
     let confirm = |challenge| Command::Confirm {
         challenge,
         listen: None,
     };
-    let answer = world.command(bobo.address(), confirm(bobos));
-    assert!(matches!(answer, Answer::Registered(_)), "{answer:?}");
     assert_eq!(
         refusal(world.command(eve.address(), confirm(eves))),
-        Reason::BadInvite
+        Reason::PossessionNotProved
     );
+    let answer = world.command(bobo.address(), confirm(bobos));
+    assert!(matches!(answer, Answer::Registered(_)), "{answer:?}");
     let again = world.registration(&eve, Some(code));
     assert_eq!(
         refusal(world.command(eve.address(), again)),
