@@ -174,9 +174,12 @@ impl<S: Store> Parts<'_, S> {
     /// The client leaves: what waits is dropped, what it used is charged, the rest is released.
     pub(crate) fn unregister(&mut self, request: &Request, wallet: Address) -> Result<(), Stop> {
         let client = self.registered(&wallet)?;
-        // Leaving is free when nothing may be charged any more.
+        // Leaving is free when nothing may be charged any more, or nothing is left to be charged.
         if client.authorization.expires_at >= self.tx.now {
-            self.charge_command(request, &wallet)?;
+            match self.charge_command(request, &wallet) {
+                Ok(()) | Err(Stop::Refuse(Reason::Exhausted { .. })) => {}
+                Err(stop) => return Err(stop),
+            }
         }
         for id in self.live.of_client(&wallet) {
             self.end_stream(id)?;

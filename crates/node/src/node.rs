@@ -409,10 +409,12 @@ impl<S: Store> Parts<'_, S> {
         }
     }
 
-    /// Remembers the frames of a request. False, and garbage to the runtime, if one was seen before.
+    /// Remembers the frames of a request. False, and garbage to the runtime, if one was seen before, or
+    /// has expired while it waited: by then what was seen of it may be forgotten.
     fn see(&mut self, request: &Request) -> Result<bool, StoreError> {
         for mark in &request.marks {
-            if self.tx.store.get(Table::Seen, &mark.digest)?.is_some() {
+            let over = mark.expires_at < self.tx.now;
+            if over || self.tx.store.get(Table::Seen, &mark.digest)?.is_some() {
                 self.tx.effects.push(Effect::Garbage {
                     request: request.id,
                 });

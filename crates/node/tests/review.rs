@@ -6,7 +6,7 @@ mod world;
 
 use layer_minus_delivery::{ConsumerId, Mode};
 use layer_minus_message::{Answer, Command, Listen, Prices, Reason};
-use layer_minus_node::{Event, NodeConfig, Request, Table, admin};
+use layer_minus_node::{Effect, Event, NodeConfig, Request, Table, admin};
 use world::{LARGE, SMALL, World};
 
 const PASS_SMALL: u64 = 20 * SMALL as u64;
@@ -50,6 +50,45 @@ fn a_reply_key_used_again_after_its_frame_expired_is_charged_again_and_harms_nob
         assert!(matches!(again(&mut world, size), Answer::Status(_)));
     }
     assert_eq!(charged(&world) - before, 2 * PASS_SMALL + PASS_LARGE);
+}
+
+/// It waited for the writer until what was seen of it had been forgotten.
+#[test]
+fn a_frame_that_expired_before_it_was_handled_is_garbage() {
+    let mut world = world();
+    for (late, garbage) in [(600, false), (601, true)] {
+        let request = world.request(None, SMALL);
+        let id = request.id;
+        world.now += late;
+        let effects = world.run(vec![Event::See { request }]);
+        let expected = match garbage {
+            false => Effect::Fresh { request: id },
+            true => Effect::Garbage { request: id },
+        };
+        assert_eq!(effects, [expected], "{late}");
+    }
+}
+
+/// Whoever had used up the limit was told to raise it first.
+#[test]
+fn a_client_with_nothing_left_may_leave() {
+    let mut world = world();
+    let bobo = world.client();
+    // A millionth of a dollar pays for three passes: two of the registration, and this one.
+    let least = world.authorization(&bobo.wallet, &bobo.cash, 1);
+    let answer = world.command(bobo.address(), Command::Authorize(Box::new(least)));
+    assert!(matches!(answer, Answer::Authorized(_)), "{answer:?}");
+    let answer = world.command(bobo.address(), Command::Status);
+    assert!(
+        matches!(answer, Answer::Refused(Reason::Exhausted { .. })),
+        "{answer:?}"
+    );
+    let before = charged(&world);
+    assert_eq!(
+        world.command(bobo.address(), Command::Unregister),
+        Answer::Unregistered
+    );
+    assert_eq!(charged(&world), before);
 }
 
 #[test]
