@@ -84,7 +84,8 @@ pub struct Limits {
     pub onward_in_flight_max: usize,
     /// Bytes at list size that are sealed again and sent to further nodes, per hour.
     pub onward_bytes_per_hour: u64,
-    /// Packets without a lane that are opened per second: what nobody pays for.
+    /// Packets that are opened per second though nobody pays for them: so many without a lane, and as
+    /// many of each node on its lane.
     pub unpaid_requests_per_second: u32,
 }
 

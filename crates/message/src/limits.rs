@@ -14,10 +14,11 @@ pub const DOCUMENT_BYTES_MAX: usize = 12_000;
 pub const ANSWER_BYTES_MAX: usize = 63_900;
 /// Longest network id, bytes.
 pub const NETWORK_ID_BYTES_MAX: usize = 64;
-/// Longest life of a frame: its expiry is at most this far ahead, seconds.
-pub const FRAME_LIFETIME_SECS_MAX: u64 = 24 * 3_600;
 /// How far the clocks of a signer and of a node may differ, seconds.
 pub const CLOCK_WINDOW_SECS: u64 = 600;
+/// Longest life of a frame: its expiry is at most this far ahead of the node's clock, seconds. Two hours
+/// by the sender's. So long a node remembers what anybody sent it, and nobody pays for that.
+pub const FRAME_LIFETIME_SECS_MAX: u64 = 2 * 3_600 + CLOCK_WINDOW_SECS;
 /// How long a signed letter may wait at its sender until a node accepts it, seconds: so long after it
 /// expired a device's delegation is still good for letters that were signed before.
 pub const OUTBOX_SECS_MAX: u64 = 7 * 24 * 3_600;

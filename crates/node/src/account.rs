@@ -40,6 +40,7 @@ impl<S: Store> Parts<'_, S> {
                 other => other,
             });
         }
+        self.paid(request.lane);
         let mut row = self.tx.mailbox(wallet)?;
         row.passed_bytes = row
             .passed_bytes
@@ -159,6 +160,7 @@ impl<S: Store> Parts<'_, S> {
             }
             Err(BookError::Store(error)) => return Err(error.into()),
         }
+        self.paid(request.lane);
         client.authorization = authorization;
         self.tx.put(Table::Clients, wallet.as_slice(), &client)?;
         let mut row = self.tx.mailbox(&wallet)?;

@@ -62,6 +62,8 @@ impl<S: Store> Parts<'_, S> {
                 state.acknowledge_gap(gap, &row.mailbox).map_err(refuse)?;
             }
         }
+        // Free, because what it acknowledges was paid for.
+        self.paid(request.lane);
         state.seen(self.tx.now);
         self.tx.put_consumer(&wallet, &state)?;
         if let Some(leases) = self.live.leases.get_mut(&(wallet, consumer)) {

@@ -9,6 +9,9 @@ pub const CHALLENGE_SECS: u64 = 600;
 /// Most registrations that wait for their proof of possession at a time: as many of strangers, and as
 /// many of clients who renew.
 pub const CHALLENGES_MAX: usize = 4_096;
+/// Most frames remembered of those who pay for nothing: questions without a signature, and what goes on
+/// to other nodes. More than come in at the default rate while a frame lives.
+pub const SEEN_UNPAID_ROWS_MAX: u64 = 2_000_000;
 /// How long a lane may be used before it must be opened anew, seconds.
 pub const LANE_SECS: u64 = 24 * 3_600;
 /// Rows that the sweep takes at a time.

@@ -135,6 +135,11 @@ pub enum Effect {
         /// The stream.
         connection: ConnectionId,
     },
+    /// What came on this node's lane was a client's, who pays for it.
+    Paid {
+        /// The node.
+        lane: Address,
+    },
     /// A lane was opened: the runtime accepts its authentication from now on.
     LaneOpened {
         /// The lane's number.

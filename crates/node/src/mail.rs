@@ -171,6 +171,7 @@ impl<S: Store> Parts<'_, S> {
         let lane_id = self.ids.transfer("mail in lane", &content);
         ops.extend(self.tx.lane_ops(request.lane, lane_id, price)?);
         self.tx.book_or(&ops, Reason::RecipientCannotPay)?;
+        self.paid(request.lane);
         Ok(PacketRow {
             size_bytes: request.size_bytes,
             accepted_at: now,

@@ -262,7 +262,11 @@ impl<S: Store> Parts<'_, S> {
             .client
             .get();
         match self.tx.book(&ops) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.paid(challenge.lane);
+                self.paid(request.lane);
+                Ok(())
+            }
             Err(BookError::Refused(layer_minus_ledger::Refusal::LimitBelowUse {
                 used, ..
             })) => {

@@ -9,7 +9,7 @@ use crate::{
     config::{SWEEP_ROUNDS_MAX, SWEEP_ROWS_MAX},
     event::{ConnectionId, Effect},
     mail::mailbox_refusal,
-    node::Parts,
+    node::{Parts, SEEN_UNPAID_KEY, UNPAID},
     rows::{self, Due, KeyRow, PacketRow},
     store::{Store, StoreError, Table},
     tx::Stop,
@@ -59,12 +59,14 @@ impl<S: Store> Parts<'_, S> {
     /// A frame is remembered until its own expiry refuses it.
     fn sweep_seen(&mut self) -> Result<(), StoreError> {
         let to = self.tx.now.to_be_bytes();
+        let mut unpaid = 0;
         for _ in 0..SWEEP_ROUNDS_MAX {
             let rows = self
                 .tx
                 .store
                 .scan(Table::SeenExpiry, &[], &to, SWEEP_ROWS_MAX)?;
-            for (key, _) in &rows {
+            for (key, value) in &rows {
+                unpaid += u64::from(value.as_slice() == UNPAID);
                 if let Some((_, digest)) = key.split_at_checked(8) {
                     self.tx.delete(Table::Seen, digest)?;
                 }
@@ -73,6 +75,11 @@ impl<S: Store> Parts<'_, S> {
             if rows.len() < SWEEP_ROWS_MAX {
                 break;
             }
+        }
+        if unpaid > 0 {
+            let rows: u64 = self.tx.get(Table::Meta, SEEN_UNPAID_KEY)?.unwrap_or(0);
+            let rows = rows.saturating_sub(unpaid);
+            self.tx.put(Table::Meta, SEEN_UNPAID_KEY, &rows)?;
         }
         Ok(())
     }

@@ -6,7 +6,9 @@ mod world;
 
 use layer_minus_delivery::{ConsumerId, Mode};
 use layer_minus_message::{Answer, Command, Listen, Prices, Reason};
-use layer_minus_node::{Effect, Event, NodeConfig, Request, Table, admin};
+use layer_minus_node::{
+    Effect, Event, NodeConfig, Request, Store, Table, admin, config::SEEN_UNPAID_ROWS_MAX,
+};
 use world::{LARGE, SMALL, World};
 
 const PASS_SMALL: u64 = 20 * SMALL as u64;
@@ -274,6 +276,39 @@ fn a_listener_that_cannot_have_its_consumer_is_not_charged() {
         "{answer:?}"
     );
     assert_eq!(charged(&world), before);
+}
+
+/// What nobody pays for filled the store, and was remembered for a day.
+#[test]
+fn frames_that_nobody_pays_for_are_remembered_up_to_a_limit() {
+    let mut world = world();
+    let bobo = world.client();
+    let rows = |world: &World| {
+        let bytes = Store::get(world.node.store(), Table::Meta, b"seen-unpaid").unwrap();
+        serde_json::from_slice::<u64>(&bytes.unwrap_or(b"0".to_vec())).unwrap()
+    };
+    for expected in 1..=3 {
+        let request = world.request(None, SMALL);
+        world.run(vec![Event::See { request }]);
+        assert_eq!(rows(&world), expected);
+    }
+    world.command(bobo.address(), Command::Status);
+    assert_eq!(rows(&world), 3, "paid for");
+    let full = SEEN_UNPAID_ROWS_MAX.to_string();
+    let key = b"seen-unpaid";
+    Store::put(world.node.store_mut(), Table::Meta, key, full.as_bytes()).unwrap();
+    let request = world.request(None, SMALL);
+    let id = request.id;
+    let effects = world.run(vec![Event::See { request }]);
+    assert_eq!(
+        world::answer_to(&effects, id),
+        Answer::Refused(Reason::Unavailable)
+    );
+    let answer = world.command(bobo.address(), Command::Status);
+    assert!(matches!(answer, Answer::Status(_)), "{answer:?}");
+    // Those that expire make room.
+    world.tick(601);
+    assert_eq!(rows(&world), SEEN_UNPAID_ROWS_MAX - 3);
 }
 
 #[test]

@@ -362,7 +362,7 @@ http_limits! {
         onward_in_flight_max: usize,
         /// Bytes that are sealed again and sent on, per hour.
         onward_bytes_per_hour: u64,
-        /// Packets without a lane that are opened per second.
+        /// Packets that nobody pays for, opened per second: without a lane, and of each lane.
         unpaid_requests_per_second: u32,
     }
 }

@@ -372,7 +372,7 @@ fn limits(text: &mut String) {
                 &limits.onward_bytes_per_hour,
             ),
             (
-                "Packets that came from no node and are opened, per second.",
+                "Packets that nobody pays for, opened per second: without a lane, and of each node's lane.",
                 "unpaid_requests_per_second",
                 &limits.unpaid_requests_per_second,
             ),

@@ -101,7 +101,12 @@ impl Gateway {
             None => collect(&upload, size_bytes, &self.gate).await?,
         };
         // After the body: heads alone use nothing up.
-        if sender.lane.is_none() && !self.gate.take_unpaid() {
+        let per_second = self.limits.unpaid_requests_per_second;
+        let taken = match sender.lane {
+            Some(node) => self.node.take_on_lane(node, per_second),
+            None => self.gate.take_unpaid(),
+        };
+        if !taken {
             return Err(StatusCode::SERVICE_UNAVAILABLE);
         }
         let turn = self.gate.opener().await;

@@ -21,6 +21,7 @@
 //! its next packet. So a receiver that forgot a lane loses no packet, and a body never has to be
 //! sent twice.
 
+pub(crate) mod allowance;
 pub(crate) mod outgoing;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -15,6 +15,8 @@ use layer_minus_node::{ConnectionId, Event, LaneKey, RequestId};
 use layer_minus_wallet::Address;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+use crate::lane::allowance::Allowances;
+
 /// Requests that wait for the node's thread; more wait at their sockets.
 pub(crate) const REQUESTS_WAITING_MAX: usize = 1_024;
 
@@ -32,6 +34,8 @@ pub(crate) struct Shared {
     next_id: AtomicU64,
     room: Arc<Semaphore>,
     pub(crate) lanes: RwLock<HashMap<[u8; 16], KnownLane>>,
+    /// What they may bring that nobody pays for.
+    pub(crate) allowances: Allowances,
 }
 
 impl Shared {
@@ -40,6 +44,7 @@ impl Shared {
             next_id: AtomicU64::new(1),
             room: Arc::new(Semaphore::new(REQUESTS_WAITING_MAX)),
             lanes: RwLock::default(),
+            allowances: Allowances::default(),
         }
     }
 }
@@ -176,6 +181,11 @@ impl NodeHandle {
             })
             .ok()?;
         outcome.await.ok()
+    }
+
+    /// Whether one more packet of that node's lane is opened. It does not count if it is paid for.
+    pub(crate) fn take_on_lane(&self, node: Address, per_second: u32) -> bool {
+        self.0.shared.allowances.take(node, per_second)
     }
 
     /// The lane with that number, if it is still good.

@@ -200,6 +200,7 @@ impl<B: Brain> Worker<B> {
             Effect::Close { connection } => {
                 self.streams.remove(&connection);
             }
+            Effect::Paid { lane } => self.shared.allowances.give_back(&lane),
             Effect::LaneOpened {
                 lane,
                 node,

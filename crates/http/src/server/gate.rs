@@ -1,7 +1,7 @@
 //! Room: how much is taken on at a time, and how much of what nobody pays for.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -99,14 +99,14 @@ impl Gate {
 
 /// So much per period, refilled evenly.
 #[derive(Debug)]
-struct Bucket {
+pub(crate) struct Bucket {
     per_period: u64,
     period: Duration,
     level: Mutex<(f64, Instant)>,
 }
 
 impl Bucket {
-    fn new(per_period: u64, period: Duration) -> Self {
+    pub(crate) fn new(per_period: u64, period: Duration) -> Self {
         Self {
             per_period,
             period,
@@ -114,16 +114,35 @@ impl Bucket {
         }
     }
 
-    fn take(&self, amount: u64) -> bool {
+    pub(crate) fn take(&self, amount: u64) -> bool {
+        let mut level = self.filled();
+        let enough = level.0 >= amount as f64;
+        if enough {
+            level.0 -= amount as f64;
+        }
+        enough
+    }
+
+    /// Puts back what was taken.
+    pub(crate) fn give(&self, amount: u64) {
+        let mut level = self.filled();
+        level.0 = (level.0 + amount as f64).min(self.per_period as f64);
+    }
+
+    /// Whether nothing of it is in use.
+    pub(crate) fn is_full(&self) -> bool {
+        self.filled().0 >= self.per_period as f64
+    }
+
+    /// The level as it is now.
+    fn filled(&self) -> MutexGuard<'_, (f64, Instant)> {
         let mut guard = self.level.lock().unwrap_or_else(PoisonError::into_inner);
         let (level, since) = *guard;
         let now = Instant::now();
         let full = self.per_period as f64;
         let gained = full * (now - since).as_secs_f64() / self.period.as_secs_f64();
-        let level = (level + gained).min(full);
-        let enough = level >= amount as f64;
-        *guard = (if enough { level - amount as f64 } else { level }, now);
-        enough
+        *guard = ((level + gained).min(full), now);
+        guard
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who is credited, and what happens when lanes are not known.
 
+use layer_minus_http::Limits;
 use layer_minus_node::{admin, memory::MemoryStore};
 
 use crate::{
@@ -100,4 +101,35 @@ async fn a_post_without_a_lane_or_with_a_forged_one_credits_nobody() {
         totals.charged_pusd > 0 && totals.lanes.is_empty(),
         "{totals:?}"
     );
+}
+
+/// A node that was known could have as much opened as it liked, for nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lane_brings_no_more_than_a_stranger_but_for_what_is_paid() {
+    let limits = Limits {
+        unpaid_requests_per_second: 3,
+        ..Limits::default()
+    };
+    let places = network(&[relay(&[1]), recipient(&[0]).limits(limits)]).await;
+    let mut bobo = Person::new(&places[1], &places[0]);
+    bobo.register().await;
+    // More than came in any second: each is charged, and so none counts.
+    for _ in 0..20 {
+        bobo.status().await;
+    }
+    let ask = |_| {
+        let (addr, outgoing) = (places[0].addr, question(&places[1].record));
+        let kind = "application/octet-stream";
+        tokio::spawn(async move { raw::post(addr, kind, &outgoing.packet).await.status })
+    };
+    let asking: Vec<_> = (0..40).map(ask).collect();
+    let mut refused = 0;
+    for asked in asking {
+        match asked.await.unwrap() {
+            200 => {}
+            503 => refused += 1,
+            other => panic!("{other}"),
+        }
+    }
+    assert!(refused > 0);
 }
