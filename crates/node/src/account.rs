@@ -230,6 +230,9 @@ impl<S: Store> Parts<'_, S> {
         // One live lane for each node; and who ever earned on one is never forgotten.
         let name = [LANE_PREFIX, wallet.as_slice()].concat();
         if let Some(old) = self.tx.store.get(Table::Meta, &name)? {
+            if let Some(row) = self.tx.get::<LaneRow>(Table::Lanes, &old)? {
+                self.tx.unschedule(row.expires_at, Due::Lane, &old)?;
+            }
             self.tx.delete(Table::Lanes, &old)?;
         }
         self.tx.put_bytes(Table::Meta, &name, &lane)?;

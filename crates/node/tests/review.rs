@@ -319,6 +319,9 @@ fn a_node_has_one_live_lane_and_the_sweep_keeps_up() {
         world.open_lane_of(&wallet);
     }
     assert_eq!(world.node.lanes(world.now).unwrap().len(), 1);
+    // The others are not waited for either.
+    let due = Store::scan(world.node.store(), Table::Retention, &[], &[0xff; 40], 100);
+    assert_eq!(due.unwrap().len(), 1);
     for _ in 0..1_000 {
         let request = world.request(None, SMALL);
         world.batch(vec![Event::See { request }]);

@@ -163,9 +163,11 @@ impl Gateway {
         self.finish(outcome, chain, sender)
     }
 
+    /// Whether packets would be forwarded to the signer: what peers merely told of him is his own word.
     fn knows(&self, signer: Option<&CommandSigner>) -> bool {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        signer.is_some_and(|signer| table.record(&signer.wallet).is_some())
+        let entry = signer.and_then(|signer| table.entry(&signer.wallet));
+        entry.is_some_and(|entry| entry.routes && entry.record.body.valid_until >= clock::now())
     }
 
     /// Whether nothing like it was seen: an error if it was, an answer if the node could not say.

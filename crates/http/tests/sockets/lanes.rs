@@ -1,7 +1,8 @@
 //! Who is credited, and what happens when lanes are not known.
 
-use layer_minus_http::Limits;
+use layer_minus_http::{Limits, clock};
 use layer_minus_node::{admin, memory::MemoryStore};
+use layer_minus_routing::Source;
 
 use crate::{
     raw::{self, question},
@@ -132,4 +133,27 @@ async fn a_lane_brings_no_more_than_a_stranger_but_for_what_is_paid() {
         }
     }
     assert!(refused > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_only_told_of_opens_no_lane() {
+    let places = network(&[relay(&[1]), recipient(&[]).tapped()]).await;
+    {
+        let source = Source::Peer(layer_minus_wallet::Address::repeat_byte(7));
+        let mut table = places[1].gateway.table().write().unwrap();
+        table
+            .insert(places[0].record.clone(), source, false, clock::now())
+            .unwrap();
+    }
+    let bearers = || {
+        let links = places[1].tap.as_ref().unwrap().links();
+        let up: Vec<u8> = links.iter().flat_map(|link| link.up.clone()).collect();
+        let name = b"authorization: Bearer ";
+        up.windows(name.len()).filter(|part| part == name).count()
+    };
+    let outgoing = question(&places[1].record);
+    let kind = "application/octet-stream";
+    let raw = raw::post(places[0].addr, kind, &outgoing.packet).await;
+    outgoing.pending.answer(&raw.body).unwrap();
+    assert_eq!(bearers(), 0);
 }
