@@ -174,7 +174,10 @@ fn the_record_is_signed_and_stays_until_something_changes() {
     assert_eq!(record.body.urls, ["http://node.invalid/post"]);
     assert_eq!(record.body.sizes, [16_000, 1_000_000]);
     assert_eq!(site.run(&["record", "--json"]).ok().stdout, line);
-    let human = site.run(&["record"]).ok().stdout;
+    // A file that somebody made without `--json` can be handed out too.
+    let person = site.run(&["record"]).ok();
+    assert_eq!(person.stdout, line);
+    let human = person.stderr;
     for word in [
         record.body.node.to_string().as_str(),
         "http://node.invalid/post",
@@ -225,6 +228,17 @@ fn directories_are_taken_entry_by_entry() {
     let listed = site.json(&["directory", "list"]);
     assert_eq!(listed.len(), 2, "{listed:?}");
     assert_eq!(listed[0]["urls"][0], "http://node.invalid/post");
+    // So is what `cat` makes of records and directories, in any order.
+    let third = Site::new(RECIPIENT).run(&["record"]).ok().stdout;
+    let joined = format!("{third}{list}{line}");
+    let rows = site.json(&["directory", "import", &file(folder, "joined.json", &joined)]);
+    assert_eq!(
+        (&rows.last().unwrap()["accepted"], &rows.last().unwrap()["refused"]),
+        (&3.into(), &2.into()),
+        "{rows:?}"
+    );
+    fs::remove_file(site.data().join("directory.json")).unwrap();
+    site.json(&["directory", "import", &file(folder, "line.json", &line)]);
     let human = site.run(&["directory", "list"]).ok().stdout;
     assert!(
         human.contains(&node) && human.contains("1 accepted, 0 refused"),

@@ -16,7 +16,7 @@ fn a_relay_runs_without_clients() {
             .iter()
             .all(|check| check["ok"] == true)
     );
-    let human = site.run(&["record"]).ok().stdout;
+    let human = site.run(&["record"]).ok().stderr;
     assert!(human.contains("(relay)"), "{human}");
     let running = site.start();
     assert_eq!(get(running.admin, "/healthz"), (200, "ok\n".to_owned()));

@@ -23,15 +23,26 @@ impl Out {
         human: impl FnOnce() -> String,
         value: &impl Serialize,
     ) -> Result<(), DaemonError> {
-        let text = if self.json {
-            serde_json::to_string(value).map_err(|error| DaemonError::Output(error.into()))?
+        if self.json {
+            self.object(value)
         } else {
-            human()
-        };
-        let mut stdout = io::stdout().lock();
-        writeln!(stdout, "{text}")
-            .and_then(|()| stdout.flush())
-            .map_err(DaemonError::Output)
+            print(&human())
+        }
+    }
+
+    /// Prints an object that is the same for people and for programs.
+    pub(crate) fn object(self, value: &impl Serialize) -> Result<(), DaemonError> {
+        let text =
+            serde_json::to_string(value).map_err(|error| DaemonError::Output(error.into()))?;
+        print(&text)
+    }
+
+    /// Tells people something beside the result; programs are not bothered.
+    pub(crate) fn note(self, human: impl FnOnce() -> String) {
+        if !self.json {
+            // Nobody can be told if this cannot be written.
+            let _ = writeln!(io::stderr().lock(), "{}", human());
+        }
     }
 
     /// Says why the command failed: to people on the error stream, to programs as an object too.
@@ -45,4 +56,11 @@ impl Out {
             writeln!(stderr, "error: {error}")
         };
     }
+}
+
+fn print(text: &str) -> Result<(), DaemonError> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{text}")
+        .and_then(|()| stdout.flush())
+        .map_err(DaemonError::Output)
 }

@@ -12,6 +12,14 @@ pub fn client() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_client"))
 }
 
+/// A program by its name.
+pub fn program(name: &str) -> PathBuf {
+    match name {
+        "client" => client(),
+        name => sibling(name),
+    }
+}
+
 /// A program of another package, next to the client.
 ///
 /// Cargo builds only the client for these tests; the others are built once if they are not there.

@@ -24,7 +24,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 pub use self::{
-    node::{Node, text},
+    binaries::program,
+    node::{Node, free_port, text},
     person::{Person, shown, texts},
     process::{PATIENCE, Process},
 };

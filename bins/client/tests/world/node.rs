@@ -156,7 +156,7 @@ pub fn text(printed: &[Value], field: &str) -> String {
 
 /// A port that nobody has, below those that systems give to outgoing connections: a node that is
 /// started again must find it free.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 12_000 + (process::id().wrapping_mul(61) % 15_000) as u16;
     (0..1_000)

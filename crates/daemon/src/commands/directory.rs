@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use layer_minus_http::clock;
+use layer_minus_message::SignedDocument;
 use layer_minus_routing::{
     Table,
     directory::{DIRECTORY_BYTES_MAX, Entry, Line, import as read_lines},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::{config::Config, directory, error::DaemonError, files, out::Out, record};
 
@@ -119,22 +121,37 @@ pub(crate) fn import(config: &Config, file: &Path, out: Out) -> Result<(), Daemo
             file.display()
         )));
     }
+    out.note(|| "a running node takes it at SIGHUP or its next start".to_owned());
     Ok(())
 }
 
-/// One or more lines as `record --json` prints them are a directory too: what nodes hand out can be
-/// put into a file with `cat`.
+/// What `record` prints is a directory too, and so is what `cat` makes of several such files and of
+/// directories.
 fn as_directory(text: String) -> String {
-    let is_record =
-        |line: &str| serde_json::from_str::<layer_minus_message::SignedDocument>(line).is_ok();
-    let mut lines = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .peekable();
-    if lines.peek().is_none_or(|line| !is_record(line)) {
+    #[derive(Deserialize)]
+    struct Nested<'a> {
+        #[serde(borrow)]
+        records: Vec<&'a RawValue>,
+    }
+    let mut records = Vec::new();
+    let mut values = 0;
+    for value in serde_json::Deserializer::from_str(&text).into_iter::<&RawValue>() {
+        let Ok(value) = value else { return text };
+        values += 1;
+        if serde_json::from_str::<SignedDocument>(value.get()).is_ok() {
+            records.push(value);
+        } else if let Ok(nested) = serde_json::from_str::<Nested<'_>>(value.get()) {
+            records.extend(nested.records);
+        } else {
+            return text;
+        }
+    }
+    // One value that is a directory already is judged as it is.
+    let single = values == 1 && serde_json::from_str::<SignedDocument>(&text).is_err();
+    if records.is_empty() || single {
         return text;
     }
-    let records: Vec<&str> = lines.collect();
+    let records: Vec<&str> = records.into_iter().map(RawValue::get).collect();
     format!(
         "{{\"layer_minus_directory\":1,\"records\":[{}]}}",
         records.join(",")

@@ -1,4 +1,6 @@
-//! `record`: what to hand out.
+//! `record`: what to hand out. The signed record goes to standard output whether or not a program
+//! asks, so that `record > FILE` is a file that others can import; people read the summary on the
+//! error stream.
 
 use std::path::Path;
 
@@ -19,7 +21,9 @@ pub(crate) fn run(
     let keys = keys::load(config, &password)?;
     let now = clock::now();
     let record = record::current(config, composition, &keys, now)?;
-    out.line(|| describe(&record, now), &record.signed)
+    out.object(&record.signed)?;
+    out.note(|| describe(&record, now));
+    Ok(())
 }
 
 fn describe(record: &NodeRecord, now: u64) -> String {
@@ -36,7 +40,7 @@ fn describe(record: &NodeRecord, now: u64) -> String {
         "node     {} ({kind})\nnetwork  {}\nkey      {}\nurls     {}\ncash     {}\n\
          sizes    {} bytes\nprices   {} p$ a byte to the client, {} p$ a byte to the forwarder, \
          {} p$ a kB and hour of storage\nvalid    until {} (unix time), {days} days\n\
-         To hand it out: the line that `--json record` prints.",
+         The line on standard output is the record to hand out.",
         body.node,
         body.network,
         record.certificate.encryption_key(),
