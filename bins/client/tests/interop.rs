@@ -5,14 +5,15 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout
+    clippy::panic
 )]
 
+#[path = "../../../tests/tools/mod.rs"]
+mod tools;
 mod world;
 
 use std::{
-    env, fs,
+    fs,
     path::Path,
     process::{Command, Stdio},
 };
@@ -21,26 +22,6 @@ use serde_json::Value;
 use world::{Person, World};
 
 const WORDS: &str = "Grüße from another program";
-
-/// Whether a test can go on; says so if it cannot.
-fn have(what: &str, found: bool) -> bool {
-    if !found {
-        assert!(
-            env::var_os("REQUIRE_INTEROP").is_none_or(|value| value != "1"),
-            "no {what}"
-        );
-        println!("SKIPPED: no {what}");
-    }
-    found
-}
-
-fn runs(command: &mut Command) -> bool {
-    let quiet = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    quiet.status().is_ok_and(|status| status.success())
-}
 
 fn run(command: &mut Command) {
     let output = command.stdin(Stdio::null()).output().unwrap();
@@ -84,7 +65,7 @@ fn words_of(received: &Value) -> String {
 
 #[test]
 fn gnupg_writes_to_a_v4_certificate() {
-    if !have("gpg", runs(Command::new("gpg").arg("--version"))) {
+    if !tools::have_gnupg() {
         return;
     }
     bobo_reads("v4", |peter, certificate, plain, sealed| {
@@ -102,18 +83,22 @@ fn gnupg_writes_to_a_v4_certificate() {
 
 #[test]
 fn openpgp_js_writes_to_a_v6_certificate() {
-    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/js"));
-    let installed = folder.join("node_modules/openpgp").is_dir();
-    if !have("OpenPGP.js (npm ci in tests/js)", installed)
-        || !have("node", runs(Command::new("node").arg("--version")))
-    {
+    let Some(folder) = tools::openpgp_js() else {
         return;
-    }
+    };
     bobo_reads("v6", |_, certificate, plain, sealed| {
         let script = include_str!("interop/encrypt.mjs");
         let mut node = Command::new("node");
-        node.current_dir(folder)
+        node.current_dir(&folder)
             .args(["--input-type=module", "--eval", script]);
         run(node.arg(certificate).arg(plain).arg(sealed));
     });
+}
+
+#[test]
+fn what_is_left_out_is_counted() {
+    tools::check_that_absence_is_counted(&[
+        "gnupg_writes_to_a_v4_certificate",
+        "openpgp_js_writes_to_a_v6_certificate",
+    ]);
 }

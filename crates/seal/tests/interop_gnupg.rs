@@ -2,11 +2,12 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr
+    clippy::panic
 )]
 
 mod common;
+#[path = "../../../tests/tools/mod.rs"]
+mod tools;
 
 use std::fs;
 use std::io::Write;
@@ -31,17 +32,8 @@ struct Gpg {
 impl Gpg {
     /// `None`, with a hint, where GnuPG is not installed.
     fn new() -> Option<Self> {
-        if Command::new("gpg").arg("--version").output().is_ok() {
-            let home = tempfile::Builder::new().prefix("gpg").tempdir().unwrap();
-            return Some(Self { home });
-        }
-        let hint = "GnuPG is missing: install it with apt-get install gnupg";
-        assert!(
-            std::env::var_os("REQUIRE_INTEROP").is_none_or(|value| value != "1"),
-            "{hint}"
-        );
-        eprintln!("skipped: {hint}");
-        None
+        let home = || tempfile::Builder::new().prefix("gpg").tempdir().unwrap();
+        tools::have_gnupg().then(|| Self { home: home() })
     }
 
     fn try_run(&self, args: &[&str], stdin: &[u8]) -> Output {

@@ -2,16 +2,16 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr
+    clippy::panic
 )]
 
 mod common;
+#[path = "../../../tests/tools/mod.rs"]
+mod tools;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 
 use common::{SIZES, VERSIONS, party, random, rng};
 use layer_minus_packet::{SeipdVersion, admit_message};
@@ -21,35 +21,9 @@ use layer_minus_seal::{
 };
 use serde_json::{Value, json};
 
-/// The shared installation of OpenPGP.js, or why there is none.
-fn installation() -> Option<&'static Path> {
-    static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
-    FOLDER
-        .get_or_init(|| {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/js");
-            let present = || folder.join("node_modules/openpgp").is_dir();
-            if !present() {
-                let _ = Command::new("npm").arg("ci").current_dir(&folder).output();
-            }
-            let node = Command::new("node").arg("--version").output().is_ok();
-            if present() && node {
-                return Some(folder);
-            }
-            let hint =
-                "OpenPGP.js is missing: install Node.js 20 or later, then (cd tests/js && npm ci)";
-            assert!(
-                std::env::var_os("REQUIRE_INTEROP").is_none_or(|value| value != "1"),
-                "{hint}"
-            );
-            eprintln!("skipped: {hint}");
-            None
-        })
-        .as_deref()
-}
-
 /// Runs jobs in one process; `None` without OpenPGP.js.
 fn run(jobs: &[Value]) -> Option<Vec<Value>> {
-    let folder = installation()?;
+    let folder = tools::openpgp_js()?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/openpgp.mjs");
     let mut child = Command::new("node")
         .arg(script)

@@ -10,7 +10,10 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::sample::{Inside, Sample};
+use crate::{
+    sample::{Inside, Sample},
+    tools,
+};
 
 /// GnuPG with the keys of two people: RSA, and Curve25519.
 pub(crate) struct GnuPg {
@@ -23,11 +26,9 @@ pub(crate) struct GnuPg {
 impl GnuPg {
     /// `None` when there is no `gpg`.
     pub(crate) fn new() -> Option<Self> {
-        Command::new("gpg")
-            .arg("--version")
-            .stdout(Stdio::null())
-            .status()
-            .ok()?;
+        if !tools::have_gnupg() {
+            return None;
+        }
         // The agent's socket lies in there, and its path must be short.
         let home = tempfile::Builder::new()
             .prefix("lm-gpg")

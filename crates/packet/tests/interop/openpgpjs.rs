@@ -16,10 +16,8 @@ use serde::Deserialize;
 use crate::{
     rpgp,
     sample::{Inside, Sample},
+    tools,
 };
-
-/// What to type at the root of the repository when it is missing.
-pub(crate) const INSTALL: &str = "apt-get install nodejs npm && npm ci --prefix tests/js";
 
 /// Node with OpenPGP.js.
 pub(crate) struct OpenPgpJs {
@@ -44,16 +42,7 @@ struct Session {
 impl OpenPgpJs {
     /// `None` when there is no `node` or no OpenPGP.js.
     pub(crate) fn new() -> Option<Self> {
-        Command::new("node")
-            .arg("--version")
-            .stdout(Stdio::null())
-            .status()
-            .ok()?;
-        let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/js");
-        installed
-            .join("node_modules/openpgp/package.json")
-            .exists()
-            .then_some(Self { installed })
+        tools::openpgp_js().map(|installed| Self { installed })
     }
 
     fn run(&self, script: &str, input: &str) -> Vec<u8> {

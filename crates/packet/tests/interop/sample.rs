@@ -1,6 +1,4 @@
-//! A message with what its maker knows of it, and the rule for missing tools.
-
-use std::io::Write as _;
+//! A message with what its maker knows of it.
 
 /// One message in binary.
 pub(crate) struct Sample {
@@ -23,21 +21,4 @@ pub(crate) enum Inside {
         content: Vec<u8>,
         signatures: usize,
     },
-}
-
-/// `tool`, or nothing after saying how to install it; a panic if it must be there.
-pub(crate) fn required<T>(tool: Option<T>, install: &str) -> Option<T> {
-    if tool.is_none() {
-        let line = format!("skipped: a tool is missing; install it with: {install}");
-        assert!(
-            std::env::var_os("REQUIRE_INTEROP").is_none_or(|value| value != "1"),
-            "{line}"
-        );
-        #[allow(
-            clippy::explicit_write,
-            reason = "the test harness swallows `eprintln!`"
-        )]
-        writeln!(std::io::stderr(), "{line}").unwrap();
-    }
-    tool
 }
