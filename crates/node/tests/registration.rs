@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../../routing/src/testing/theft.rs"]
+mod theft;
 mod world;
 
 use layer_minus_delivery::{ConsumerId, Mode};
@@ -9,7 +11,7 @@ use layer_minus_message::{
     Answer, Card, CardBody, Command, Listen, Reason, SignedDocument, limits::CLOCK_WINDOW_SECS,
 };
 use layer_minus_node::{Effect, Event, NodeConfig, admin};
-use layer_minus_seal::{SecretCertificate, Version};
+use layer_minus_seal::{Keyring, SecretCertificate, Version, open_layer};
 use layer_minus_wallet::Address;
 use world::{DOLLAR_PUSD, DOLLAR_UNITS, NETWORK, Person, START, World};
 
@@ -97,18 +99,37 @@ fn possession_is_proved_and_then_the_client_is_there() {
     assert_eq!(admin::totals(world.node.store()).unwrap().clients, 1);
 }
 
+/// Eve's card with a certificate of her own, under which `victim`'s key is bound.
+fn with_the_key_of(world: &mut World, eve: &Person, victim: &Person) -> SignedDocument {
+    let (name, victim) = (eve.address().to_string(), victim.certificate.certificate());
+    let stolen = theft::steal(&mut world.rng, &name, &victim, START);
+    assert_eq!(stolen.encryption_key(), victim.encryption_key());
+    card(world, eve, |body| body.certificate = stolen.to_bytes())
+}
+
 #[test]
 fn somebody_elses_key_cannot_be_registered() {
     let mut world = world();
     let bobo = world.client();
-    let mut eve = world.person();
+    let eve = world.person();
     world.grant(&eve, DOLLAR_PUSD);
-    // Eve's own certificate, but Bobo's key is taken; and Eve cannot open what is sealed to it.
-    let name = eve.address().to_string();
-    eve.certificate =
-        SecretCertificate::generate(&mut world.rng, START, Version::V6, &name).unwrap();
-    let command = world.registration(&eve, None);
-    let _ = world.challenge(&eve, command);
+    // Bobo's key is live here.
+    let stolen = with_the_key_of(&mut world, &eve, &bobo);
+    let reason = refused_with(&mut world, &eve, |r| r.card = stolen);
+    assert_eq!(reason, Reason::KeyTaken);
+
+    // Carol's is not yet: Eve is asked to open what is sealed to it, and cannot.
+    let carol = world.person();
+    let stolen = with_the_key_of(&mut world, &eve, &carol);
+    let mut command = world.registration(&eve, None);
+    if let Command::Register(registration) = &mut command {
+        registration.card = stolen;
+    }
+    let Answer::Challenge { sealed } = world.command(eve.address(), command) else {
+        panic!("no challenge")
+    };
+    let keys = Keyring::from(eve.certificate.clone());
+    assert!(open_layer(&sealed, &keys).is_err());
     let guess = Command::Confirm {
         challenge: [0; 32],
         listen: None,
@@ -117,6 +138,11 @@ fn somebody_elses_key_cannot_be_registered() {
         refusal(world.command(eve.address(), guess)),
         Reason::PossessionNotProved
     );
+    // Nor does she keep Carol out.
+    world.grant(&carol, DOLLAR_PUSD);
+    let command = world.registration(&carol, None);
+    world.challenge(&carol, command);
+
     // A certificate in Bobo's name does not go with Eve's card.
     let stolen = bobo.certificate.certificate().to_bytes();
     let body = CardBody {

@@ -1,5 +1,7 @@
 //! Nodes for the tests. They are made once a run: keys and signatures take time.
 
+mod theft;
+
 use std::sync::LazyLock;
 
 use alloy_primitives::Address;
@@ -107,10 +109,10 @@ impl Node {
         NodeRecord::sign(&self.wallet, body).unwrap()
     }
 
-    /// A certificate of this node under which somebody else's encryption subkey is bound. Nothing
-    /// in OpenPGP keeps anybody from making one.
+    /// A certificate of this node under which somebody else's encryption subkey is bound.
     pub(crate) fn steal(&self, victim: &Certificate) -> Certificate {
-        crate::testing::theft::certificate(&self.address().to_string(), victim)
+        let mut rng = ChaCha20Rng::seed_from_u64(99);
+        theft::steal(&mut rng, &self.address().to_string(), victim, NOW)
     }
 }
 
@@ -119,48 +121,4 @@ pub(crate) fn table(limits: TableLimits) -> Table {
     let mut table = Table::new(limits, NETWORK);
     table.set_own(vec![node(0).key()], node(0).record(1));
     table
-}
-
-mod theft {
-    use layer_minus_seal::{Certificate, SecretCertificate, Version};
-    use pgp::{
-        composed::{Deserializable, SignedPublicKey, SignedPublicSubKey, SignedSecretKey},
-        packet::{KeyFlags, SignatureConfig, SignatureType, Subpacket, SubpacketData},
-        ser::Serialize,
-        types::{KeyDetails, Password, Timestamp},
-    };
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha20Rng;
-
-    use super::NOW;
-
-    pub(super) fn certificate(user_id: &str, victim: &Certificate) -> Certificate {
-        let mut rng = ChaCha20Rng::seed_from_u64(99);
-        let thief = SecretCertificate::generate(&mut rng, NOW, Version::V6, user_id).unwrap();
-        let thief = SignedSecretKey::from_bytes(&thief.to_bytes()[..]).unwrap();
-        let victim = SignedPublicKey::from_bytes(&victim.to_bytes()[..]).unwrap();
-        let subkey = victim.public_subkeys[0].key.clone();
-        let primary = &thief.primary_key;
-
-        let mut flags = KeyFlags::default();
-        flags.set_encrypt_comms(true);
-        let created = Timestamp::from_secs(u32::try_from(NOW).unwrap());
-        let mut config =
-            SignatureConfig::from_key(&mut rng, primary, SignatureType::SubkeyBinding).unwrap();
-        config.hashed_subpackets = [
-            SubpacketData::SignatureCreationTime(created),
-            SubpacketData::IssuerFingerprint(primary.fingerprint()),
-            SubpacketData::KeyFlags(flags),
-        ]
-        .into_iter()
-        .map(|data| Subpacket::regular(data).unwrap())
-        .collect();
-        let binding = config
-            .sign_subkey_binding(primary, primary.public_key(), &Password::empty(), &subkey)
-            .unwrap();
-
-        let mut stolen = thief.to_public_key();
-        stolen.public_subkeys = vec![SignedPublicSubKey::new(subkey, vec![binding])];
-        Certificate::from_bytes(&stolen.to_bytes().unwrap()).unwrap()
-    }
 }

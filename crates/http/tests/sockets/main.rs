@@ -10,5 +10,7 @@ mod plain;
 mod raw;
 mod secure;
 mod streams;
+#[path = "../../../routing/src/testing/theft.rs"]
+mod theft;
 mod who_has;
 mod world;

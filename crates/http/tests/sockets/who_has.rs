@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use layer_minus_http::{Limits, clock};
 use layer_minus_routing::{Source, Verdict, decide};
+use rand::rngs::OsRng;
 
 use crate::{
+    theft,
     raw::{self, question},
     world::{Maker, Plan, network, relay},
 };
@@ -135,17 +137,20 @@ async fn a_flood_for_one_key_asks_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stolen_key_in_a_foreign_record_is_not_believed() {
-    let places = network(&[trusting(&[1]), relay(&[]), relay(&[])]).await;
-    // A thief binds the third node's key under a record of his own; the second node believes him.
-    let thief = Maker {
-        certificate: key_of(&places[2]),
-        ..Maker::new()
-    };
-    let url = places[1].url().to_owned();
-    let stolen = std::panic::catch_unwind(|| thief.record(&[url], false));
-    // Either the record cannot be made, because the certificate names another wallet, or asking
-    // its URL proves nothing. Both leave the first node without a route.
-    if let Ok(record) = stolen {
+    // The thief's URL is a node that passes on to the victim, who can open what is sealed to the key.
+    let places = network(&[
+        trusting(&[1]),
+        relay(&[]),
+        relay(&[]).tapped(),
+        relay(&[2]),
+    ]).await;
+    let thief = Maker::new();
+    let name = thief.wallet.address().to_string();
+    let victim = &places[2].record.certificate;
+    let stolen = theft::steal(&mut OsRng, &name, victim, clock::now());
+    assert_eq!(stolen.encryption_key(), victim.encryption_key());
+    let record = thief.record_with(&stolen, &[places[3].url().to_owned()], false);
+    {
         let mut table = places[1].gateway.table().write().unwrap();
         table
             .insert(record, Source::Configured, false, clock::now())
@@ -154,10 +159,11 @@ async fn a_stolen_key_in_a_foreign_record_is_not_believed() {
     let outgoing = question(&places[2].record);
     let raw = raw::post(places[0].addr, "application/octet-stream", &outgoing.packet).await;
     assert_eq!(raw.status, 404);
-}
-
-fn key_of(place: &crate::world::Place) -> layer_minus_seal::SecretCertificate {
-    place.keys.keyring.iter().next().unwrap().clone()
+    // The victim answered the question that was to prove it, in its own name.
+    assert_ne!(places[2].tap.as_ref().unwrap().packets().len(), 0);
+    let table = places[0].gateway.table().read().unwrap();
+    let known: Vec<_> = table.entries().map(|entry| entry.record.node()).collect();
+    assert_eq!(known, [places[1].address()]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -27,7 +27,7 @@ use layer_minus_message::{NodeRecord, Prices, RecordBody};
 use layer_minus_node::{Node, NodeConfig, NodeKeys, memory::MemoryStore};
 use layer_minus_packet::Sizes;
 use layer_minus_routing::{Source, Table, TableLimits};
-use layer_minus_seal::{Keyring, SecretCertificate, Version};
+use layer_minus_seal::{Certificate, Keyring, SecretCertificate, Version};
 use layer_minus_wallet::{Address, Wallet};
 use rand::rngs::OsRng;
 use tokio::net::TcpListener;
@@ -221,12 +221,22 @@ impl Maker {
     }
 
     pub fn record(&self, urls: &[String], takes_clients: bool) -> NodeRecord {
+        self.record_with(&self.certificate.certificate(), urls, takes_clients)
+    }
+
+    /// A record with a certificate of which this node need not have the keys.
+    pub fn record_with(
+        &self,
+        certificate: &Certificate,
+        urls: &[String],
+        takes_clients: bool,
+    ) -> NodeRecord {
         let now = clock::now();
         let body = RecordBody {
             network: NETWORK.to_owned(),
             node: self.wallet.address(),
             cash: self.cash,
-            certificate: self.certificate.certificate().to_bytes(),
+            certificate: certificate.to_bytes(),
             next_certificate: None,
             urls: urls.to_vec(),
             takes_clients,
