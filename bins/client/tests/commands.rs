@@ -61,6 +61,82 @@ fn help_says_what_exit_codes_and_json_mean() {
 }
 
 #[test]
+fn programs_are_told_in_one_shape_what_is_wrong() {
+    let place = Place::new();
+    for words in [
+        &["--json", "frobnicate"][..],
+        &["frobnicate", "--json"],
+        &["--json", "nodes", "frobnicate"],
+        &["--json", "register", "--node", "0x12"],
+        &["--json"],
+    ] {
+        let error = place.run("a", words).failed(2);
+        let keys: Vec<_> = error.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["advice", "kind", "reason", "text"], "{error}");
+        assert_eq!(error["kind"], "usage");
+        let text = error["text"].as_str().unwrap();
+        assert!(!text.is_empty() && !text.starts_with("error:"), "{text}");
+    }
+    // After `--` it is a text, and people are told as ever.
+    let ran = place.run("a", &["send", "bobo", "--", "--json", "more"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    assert!(ran.stderr.starts_with("error: "), "{}", ran.stderr);
+}
+
+#[test]
+fn what_is_printed_for_programs_is_always_an_object() {
+    let place = Place::new();
+    let good = node_record(
+        &Wallet::generate(&mut OsRng),
+        true,
+        "http://127.0.0.1:9/post",
+    )
+    .signed;
+    let mut forged = good.clone();
+    forged.document = forged.document.replace("127.0.0.1", "127.0.0.2");
+    let lines = [&good, &forged]
+        .map(|signed| serde_json::to_string(signed).unwrap())
+        .join("\n");
+    let file = place.write("nodes", &lines);
+    let made = place
+        .run("a", &["init", "--directory", text(&file), "--json"])
+        .ok()
+        .json();
+    assert_eq!(
+        (&made["nodes"], &made["refused"][0]["entry"]),
+        (&json!(1), &json!("entry 2"))
+    );
+    assert!(made["refused"][0]["why"].is_string());
+    let exported = place
+        .run("a", &["card", "export", "-", "--json"])
+        .ok()
+        .json();
+    let armored = exported["armored"].as_str().unwrap();
+    assert!(armored.starts_with("-----BEGIN PGP PUBLIC KEY BLOCK-----"));
+}
+
+/// As when the reader is `head`.
+#[test]
+fn a_reader_who_has_left_is_not_told_about_it() {
+    let place = Place::new();
+    let node = home(&place).to_string();
+    for words in [
+        &["nodes"][..],
+        &["quote", "--bytes", "1", "--node", &node],
+        &["nodes", "--json"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = place.command("a");
+        command.env("LAYER_MINUS_PASSWORD", common::PASSWORD);
+        let child = command.args(words).stdout(writer);
+        let output = child.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let output = output.wait_with_output().unwrap();
+        assert!(output.stderr.is_empty(), "{words:?}: {output:?}");
+    }
+}
+
+#[test]
 fn a_quote_is_exact() {
     let place = Place::new();
     let node = home(&place).to_string();

@@ -100,23 +100,22 @@ fn the_password_comes_from_a_file_or_the_environment_and_opens_or_does_not() {
     let file = place.write("password", "from a file\n");
     let init = ["init", "--json", "--password-file", text(&file)];
     place.run_command(place.command("a").args(init)).ok();
-    let open = |command: &mut std::process::Command| {
-        place
-            .run_command(command.args(["card", "--json"]))
-            .failed(1)["text"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+    let open = |command: &mut std::process::Command, code| {
+        let ran = place.run_command(command.args(["card", "--json"]));
+        ran.failed(code)["text"].as_str().unwrap().to_owned()
     };
-    assert!(
-        open(place.command("a").args(["--password-file", text(&file)])).contains("not registered")
-    );
-    let wrong = open(place.command("a").env("LAYER_MINUS_PASSWORD", "wrong"));
+    let opened = open(place.command("a").args(["--password-file", text(&file)]), 1);
+    assert!(opened.contains("not registered"), "{opened}");
+    // As for nodes: whatever is wrong with a password is code 2.
+    let wrong = open(place.command("a").env("LAYER_MINUS_PASSWORD", "wrong"), 2);
     assert!(wrong.contains("does not open"), "{wrong}");
+    let missing = open(place.command("a").args(["--password-file", "none"]), 2);
+    assert!(missing.contains("none"), "{missing}");
     // Nobody is asked where nobody could answer.
     let none = place
         .run_command(place.command("a").args(["card", "--json"]))
-        .failed(1);
+        .failed(2);
+    assert_eq!(none["kind"], "password");
     assert!(
         none["advice"]
             .as_str()
@@ -205,7 +204,7 @@ fn a_backup_is_one_encrypted_file_and_makes_a_second_device() {
         "--backup-password-file",
         text(&wrong),
     ];
-    let error = place.run("d", &args).failed(1);
+    let error = place.run("d", &args).failed(2);
     assert!(error["text"].as_str().unwrap().contains("does not open"));
     let args = [
         "backup",
@@ -216,7 +215,7 @@ fn a_backup_is_one_encrypted_file_and_makes_a_second_device() {
     place.run("a", &args).ok();
     place
         .run("d", &["restore", "other.pgp", "--json"])
-        .failed(1);
+        .failed(2);
     let args = [
         "restore",
         "other.pgp",

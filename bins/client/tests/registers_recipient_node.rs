@@ -71,7 +71,7 @@ fn a_wrong_password_opens_nothing() {
     let words = ["register", "--node", &world.b.address];
     let error = bobo
         .run(&[&words[..], &["--password-file", &wrong]].concat())
-        .failed(1);
+        .failed(2);
     assert!(
         error["text"].as_str().unwrap().contains("password"),
         "{error}"

@@ -103,6 +103,7 @@ fn passwords_come_from_file_credential_or_environment_and_never_from_a_prompt() 
     run(&[], &["record"]).fails(2, "--password-file");
     run(&[(PASSWORD_ENV, "wrong")], &["record"]).fails(2, "wrong for");
     run(&[(PASSWORD_ENV, PASSWORD)], &["record"]).ok();
+    run(&[], &["record", "--password-file", "/no/such/file"]).fails(2, "No such file");
     let path = file(site.folder.path(), "secret", &format!("{PASSWORD}\n"));
     run(
         &[(PASSWORD_ENV, "wrong")],
@@ -166,6 +167,46 @@ fn a_bad_configuration_is_named_by_key_and_line() {
 }
 
 #[test]
+fn programs_are_told_in_one_shape_what_is_wrong() {
+    let site = Site::new(RECIPIENT);
+    let error = |command: &mut std::process::Command, code: i32| {
+        let done = Done::from(command.output().unwrap());
+        assert_eq!((done.code, done.stderr.as_str()), (code, ""), "{done:?}");
+        let mut lines = done.lines();
+        let error = lines.pop().unwrap()["error"].take();
+        let keys: Vec<_> = error.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(keys, ["advice", "kind", "reason", "text"], "{error}");
+        assert!(lines.is_empty() && !error["text"].as_str().unwrap().is_empty());
+        error
+    };
+    for words in [
+        &["--json", "frobnicate"][..],
+        &["frobnicate", "--json"],
+        &["--json", "grant", "0x12", "$1"],
+        &["--json", "invite"],
+    ] {
+        assert_eq!(error(&mut site.command(words), 2)["kind"], "usage");
+    }
+    let wrong = error(
+        site.command(&["record", "--json"])
+            .env(PASSWORD_ENV, "wrong"),
+        2,
+    );
+    assert_eq!(wrong["kind"], "password");
+    let missing = ["directory", "import", "/no/such/file", "--json"];
+    assert_eq!(error(&mut site.command(&missing), 1)["kind"], "failure");
+    // After `--` it is a value, and people are told as ever.
+    let done = site.run(&["grant", "--", "--json"]).fails(2, "--json");
+    assert!(done.stdout.is_empty() && done.stderr.starts_with("error: "));
+    let help = site.run(&["--json", "--help"]).ok();
+    assert!(
+        help.stdout.contains("password or failure"),
+        "{}",
+        help.stdout
+    );
+}
+
+#[test]
 fn the_record_is_signed_and_stays_until_something_changes() {
     let site = Site::new(RECIPIENT);
     let line = site.run(&["record", "--json"]).ok().stdout;
@@ -212,7 +253,7 @@ fn directories_are_taken_entry_by_entry() {
             true.into(),
             false.into(),
             false.into(),
-            serde_json::json!(1)
+            serde_json::Value::Null
         ],
         "{rows:?}"
     );
@@ -233,7 +274,10 @@ fn directories_are_taken_entry_by_entry() {
     let joined = format!("{third}{list}{line}");
     let rows = site.json(&["directory", "import", &file(folder, "joined.json", &joined)]);
     assert_eq!(
-        (&rows.last().unwrap()["accepted"], &rows.last().unwrap()["refused"]),
+        (
+            &rows.last().unwrap()["summary"]["accepted"],
+            &rows.last().unwrap()["summary"]["refused"]
+        ),
         (&3.into(), &2.into()),
         "{rows:?}"
     );
@@ -257,7 +301,11 @@ fn directories_are_taken_entry_by_entry() {
         .fails(1, "No such file");
     site.edit("#files = []", "files = [\"list.json\"]");
     let listed = site.json(&["directory", "list"]);
-    assert_eq!(listed.last().unwrap()["refused"], 2, "{listed:?}");
+    assert_eq!(
+        listed.last().unwrap()["summary"]["refused"],
+        2,
+        "{listed:?}"
+    );
 }
 
 /// With `LAYER_MINUS_NODE_KEYS=<file>` also on a list of real keys.
@@ -270,6 +318,7 @@ fn keys_without_addresses_are_imported() {
     let site = Site::new(RECIPIENT);
     let rows = site.json(&["directory", "import", fixture]);
     let (sum, rows) = rows.split_last().unwrap();
+    let sum = &sum["summary"];
     assert_eq!(
         (&sum["accepted"], &sum["refused"]),
         (&3.into(), &3.into()),
@@ -287,19 +336,19 @@ fn keys_without_addresses_are_imported() {
         "{reason}"
     );
     let listed = site.json(&["directory", "list"]);
-    assert_eq!(listed.last().unwrap()["accepted"], 3);
+    assert_eq!(listed.last().unwrap()["summary"]["accepted"], 3);
 
     let Ok(real) = std::env::var("LAYER_MINUS_NODE_KEYS") else {
         return;
     };
     let rows = site.json(&["directory", "import", &real]);
-    let sum = rows.last().unwrap();
+    let sum = &rows.last().unwrap()["summary"];
     assert_eq!(
         (&sum["accepted"], &sum["refused"]),
         (&399.into(), &1.into())
     );
     assert_eq!(
-        site.json(&["directory", "list"]).last().unwrap()["accepted"],
+        site.json(&["directory", "list"]).last().unwrap()["summary"]["accepted"],
         402
     );
 }
@@ -407,7 +456,8 @@ fn a_store_without_room_says_so_and_keeps_what_it_has() {
     site.edit("#max_bytes = 10000000000", &limit);
     let words = ["invite", "--amount", "$1", "--count", "5000", "--json"];
     let done = site.run(&words).fails(1, "full");
-    let made = done.stdout.lines().count();
+    // The last line is the error.
+    let made = done.stdout.lines().count() - 1;
     assert!(made > 10, "{made}");
     // Every code that was printed is there.
     let store = SqliteStore::open_read_only(site.data().join("store.db")).unwrap();

@@ -38,6 +38,9 @@ fn it_has_no_commands_and_no_settings_for_clients() {
         &["clients"],
     ] {
         site.run(command).fails(2, "unrecognized subcommand");
+        let told = site.run(&[command, &["--json"]].concat());
+        let error = &told.fails(2, "").lines()[0]["error"];
+        assert_eq!(error["kind"], "usage", "{error}");
     }
     site.edit("[limits]", "[clients]\nclients_max = 1\n[limits]");
     site.run(&["check"]).fails(2, "[clients]");
@@ -52,7 +55,7 @@ fn relays_know_each_other_by_their_records() {
         "import",
         &file(site.folder.path(), "a.json", &record),
     ]);
-    assert_eq!(rows.last().unwrap()["accepted"], 1);
+    assert_eq!(rows.last().unwrap()["summary"]["accepted"], 1);
     let mut running = site.start();
     assert!(running.log("directory read").contains("\"nodes\":1"));
     running.stop();

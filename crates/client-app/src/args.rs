@@ -1,8 +1,8 @@
 //! The command line.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{ffi::OsString, net::IpAddr, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use layer_minus_client_sdk::money::parse_usd;
 use layer_minus_delivery::Mode;
 use layer_minus_seal::Version;
@@ -12,7 +12,7 @@ const AFTER_HELP: &str = "\
 Exit codes:
   0  done
   1  failed
-  2  the command line or a setting makes no sense
+  2  the command line or a setting makes no sense, or the password is missing or wrong
   3  a node refused, and said why
   4  nobody could be reached
   5  nothing came in time
@@ -20,9 +20,12 @@ Exit codes:
 
 JSON (--json): one object per line on standard output. 64-bit integers are decimal strings; ids,
 digests and SHA-256 are lowercase hexadecimal; *_pusd are picodollars (10^-12 US dollars).
-  any command   {\"error\":{\"kind\",\"text\",\"advice\",\"reason\"}}, then the exit code
-  init          {\"initialized\",\"home\",\"address\",\"cash_address\",\"network\",\"nodes\",\"phrase\"}
+  any command   {\"error\":{\"kind\",\"text\",\"advice\",\"reason\"}}, then the exit code; the kind is
+                usage, password, refused, unreachable, nothing, interrupted or failure
+  init          {\"initialized\",\"home\",\"address\",\"cash_address\",\"network\",\"nodes\",\"phrase\",
+                 \"refused\":[{\"entry\",\"why\"}]}
   card          {\"address\",\"short\",\"full\",\"valid_until\"}
+  card export   {\"exported\",\"file\"}, to '-' {\"exported\",\"armored\"}
   contacts      {\"name\",\"address\",\"node\",\"card_valid_until\"} each
   nodes         {\"node\",\"takes_clients\",\"urls\",\"sizes\",\"prices\",...} each
   register      {\"registered\",\"node\",\"relay\",\"limit_pusd\",\"charged_pusd\",...}
@@ -376,6 +379,23 @@ fn message_id(text: &str) -> Result<MessageId, String> {
     hex::decode_to_slice(text.strip_prefix("0x").unwrap_or(text), &mut id)
         .map_err(|_| "an id has 32 hexadecimal digits".to_owned())?;
     Ok(MessageId(id))
+}
+
+/// Whether arguments that are not understood as a whole ask for JSON.
+pub(crate) fn json_is_asked_for(arguments: impl Iterator<Item = OsString>) -> bool {
+    let mut options = arguments.skip(1).take_while(|argument| argument != "--");
+    options.any(|argument| argument == "--json")
+}
+
+/// What is wrong with the arguments, without the usage that people get to read below it.
+pub(crate) fn reason(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "a command is missing".to_owned();
+    }
+    let text = error.render().to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    first.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn address(text: &str) -> Result<Address, String> {

@@ -10,7 +10,7 @@ use layer_minus_wallet::{Address, WalletError};
 
 /// Something failed.
 pub(crate) const EXIT_FAILURE: u8 = 1;
-/// The command line or a setting makes no sense.
+/// The command line or a setting makes no sense, or the password is missing or wrong.
 pub(crate) const EXIT_USAGE: u8 = 2;
 /// A node refused.
 pub(crate) const EXIT_REFUSED: u8 = 3;
@@ -24,6 +24,9 @@ pub(crate) const EXIT_INTERRUPTED: u8 = 130;
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AppError {
+    /// The command line is not understood.
+    #[error("{0}")]
+    Arguments(String),
     /// The command line or a setting makes no sense.
     #[error("{0}")]
     Usage(String),
@@ -135,9 +138,19 @@ impl AppError {
         }
     }
 
+    /// Whether nobody reads the output any more: then there is nobody to tell either.
+    pub(crate) fn is_unread(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+
+    /// Whether a node does not know the person: who moved may be found elsewhere.
+    pub(crate) fn is_unknown_client(&self) -> bool {
+        matches!(self.reason(), Some(Reason::UnknownClient))
+    }
+
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) => EXIT_USAGE,
+            Self::Arguments(_) | Self::Usage(_) | Self::Password(_) => EXIT_USAGE,
             Self::Http {
                 error: HttpError::Url(_) | HttpError::Config(_),
                 ..
@@ -154,6 +167,7 @@ impl AppError {
     /// A word for programs.
     pub(crate) fn kind(&self) -> &'static str {
         match self.exit_code() {
+            _ if matches!(self, Self::Password(_)) => "password",
             EXIT_USAGE => "usage",
             EXIT_REFUSED => "refused",
             EXIT_UNREACHABLE => "unreachable",
@@ -171,6 +185,7 @@ impl AppError {
                  'client nodes import FILE|URL'"
             }
             Self::NotRegistered => "register first: client register --node ADDRESS",
+            Self::Arguments(_) => "--help says what can be given",
             Self::NoWay(_) => "name a relay with --relay ADDRESS|URL",
             Self::Password(_) => {
                 "give it with --password-file FILE, in LAYER_MINUS_PASSWORD, or on a terminal"
@@ -237,7 +252,9 @@ fn advice(reason: &Reason) -> Option<String> {
                 .to_owned()
         }
         Reason::UnknownClient => {
-            "the person may have moved to another node: ask for a new card".to_owned()
+            "the person may have moved to another node: ask for a new card; a message stays in the \
+             outbox, 'client send --resume' sends it"
+                .to_owned()
         }
         Reason::BadDelegation { .. } => {
             "renew the device's delegation: client register --node ADDRESS".to_owned()
@@ -270,6 +287,8 @@ mod tests {
         assert_eq!(AppError::NoWay(String::new()).exit_code(), 4);
         assert_eq!(AppError::Nothing(String::new()).exit_code(), 5);
         assert_eq!(AppError::Usage(String::new()).exit_code(), 2);
+        let password = AppError::Password(String::new());
+        assert_eq!((password.exit_code(), password.kind()), (2, "password"));
         assert_eq!(AppError::NotRegistered.exit_code(), 1);
         assert!(AppError::NotRegistered.advice().is_some());
     }

@@ -65,12 +65,7 @@ use crate::{args::Cli, error::AppError, out::Out};
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version come this way too, with code 0.
-            let code = u8::try_from(error.exit_code()).unwrap_or(error::EXIT_USAGE);
-            let _ = error.print();
-            return ExitCode::from(code);
-        }
+        Err(error) => return not_understood(&error),
     };
     logs::start();
     let out = Out::new(cli.global.json);
@@ -81,6 +76,17 @@ pub fn main() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Help and version come this way too, with code 0.
+fn not_understood(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && args::json_is_asked_for(std::env::args_os()) {
+        let error = AppError::Arguments(args::reason(error));
+        Out::new(true).error(&error);
+        return ExitCode::from(error.exit_code());
+    }
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(error::EXIT_USAGE))
 }
 
 fn run(cli: Cli, out: Out) -> Result<(), AppError> {

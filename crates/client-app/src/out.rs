@@ -53,6 +53,9 @@ impl Out {
 
     /// Says why the command failed: to people on standard error, to programs as a result.
     pub(crate) fn error(self, error: &AppError) {
+        if error.is_unread() {
+            return;
+        }
         if self.json {
             let value = serde_json::json!({
                 "error": {

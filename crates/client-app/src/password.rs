@@ -72,7 +72,8 @@ fn prompt(terminal: &console::Term, text: &str) -> Result<Zeroizing<String>, App
 }
 
 fn read(path: &Path) -> Result<Password, AppError> {
-    let mut text = crate::files::read_secret(path, PASSWORD_BYTES_MAX)?;
+    let mut text = crate::files::read_secret(path, PASSWORD_BYTES_MAX)
+        .map_err(|error| AppError::Password(error.to_string()))?;
     // Editors and `echo` end a file with a newline that is not meant.
     let kept = text.trim_end_matches(['\r', '\n']).len();
     text.truncate(kept);
@@ -100,5 +101,7 @@ mod tests {
         assert_eq!(format!("{password:?}"), "[scrubbed]");
         std::fs::write(&path, "\n").unwrap();
         assert!(find(Some(&path), Ask::New).is_err());
+        let missing = find(Some(&folder.path().join("none")), Ask::Known).unwrap_err();
+        assert_eq!(missing.exit_code(), 2, "{missing}");
     }
 }

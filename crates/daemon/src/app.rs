@@ -6,7 +6,7 @@ use crate::{
     cli::{self, DirectoryCommand, Globals, Job, LedgerCommand, NodeCommand, OperatorCommand},
     commands,
     config::Config,
-    error::DaemonError,
+    error::{DaemonError, EXIT_USAGE},
     out::Out,
     run,
 };
@@ -34,7 +34,10 @@ impl Composition {
 /// Reads the arguments of the process and does what they say.
 #[must_use]
 pub fn main(composition: Composition) -> ExitCode {
-    let (globals, job) = cli::parse(composition);
+    let (globals, job) = match cli::parse(composition) {
+        Ok(parsed) => parsed,
+        Err(error) => return not_understood(&error),
+    };
     let out = Out::new(globals.json);
     match dispatch(composition, &globals, job, out) {
         Ok(()) => ExitCode::SUCCESS,
@@ -43,6 +46,17 @@ pub fn main(composition: Composition) -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Help and version come this way too, with code 0.
+fn not_understood(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && cli::json_is_asked_for(std::env::args_os()) {
+        let error = DaemonError::Arguments(cli::reason(error));
+        Out::new(true).error(&error);
+        return ExitCode::from(error.exit_code());
+    }
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(EXIT_USAGE))
 }
 
 fn dispatch(

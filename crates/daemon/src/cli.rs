@@ -1,17 +1,22 @@
 //! The arguments of `relay` and `recipient`.
 
 use std::{
+    ffi::OsString,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
 };
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, error::ErrorKind};
 use layer_minus_wallet::Address;
 
 use crate::{amount, app::Composition, error::DaemonError};
 
-const EXIT_CODES: &str = "\
+const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 failed, 2 wrong arguments, configuration or password.
+
+JSON (--json): one object per line on standard output. 64-bit integers are decimal strings; *_pusd
+are picodollars (10^-12 US dollars). What fails ends with {\"error\":{\"kind\",\"text\",\"advice\",
+\"reason\"}}, whose kind is usage, password or failure.
 
 Without a command it runs the node. Password of the keystores: --password-file, else the service
 credential `password`, else $LAYER_MINUS_PASSWORD. Log lines go to the error stream: for people on
@@ -19,7 +24,7 @@ a terminal, else one JSON object per line; $RUST_LOG says which.";
 
 #[derive(Debug, Parser)]
 #[command(name = "relay", version, about = "A Layer Minus node without clients.")]
-#[command(after_help = EXIT_CODES, propagate_version = true)]
+#[command(after_help = AFTER_HELP, propagate_version = true)]
 struct RelayCli {
     #[command(flatten)]
     globals: Globals,
@@ -33,7 +38,7 @@ struct RelayCli {
     version,
     about = "A Layer Minus node with clients."
 )]
-#[command(after_help = EXIT_CODES, propagate_version = true)]
+#[command(after_help = AFTER_HELP, propagate_version = true)]
 struct RecipientCli {
     #[command(flatten)]
     globals: Globals,
@@ -177,26 +182,44 @@ pub(crate) enum Job {
     Operator(OperatorCommand),
 }
 
-/// Reads the arguments; exits with help, version or a usage error by itself.
-pub(crate) fn parse(composition: Composition) -> (Globals, Job) {
+/// Reads the arguments of the process.
+///
+/// # Errors
+/// Also help and version, which are to be printed.
+pub(crate) fn parse(composition: Composition) -> Result<(Globals, Job), clap::Error> {
     match composition {
         Composition::Relay => {
-            let cli = RelayCli::parse();
-            (
-                cli.globals,
-                Job::Node(cli.command.unwrap_or(NodeCommand::Run)),
-            )
+            let cli = RelayCli::try_parse()?;
+            let command = cli.command.unwrap_or(NodeCommand::Run);
+            Ok((cli.globals, Job::Node(command)))
         }
         Composition::Recipient => {
-            let cli = RecipientCli::parse();
+            let cli = RecipientCli::try_parse()?;
             let job = match cli.command {
                 Some(RecipientCommand::Operator(command)) => Job::Operator(command),
                 Some(RecipientCommand::Node(command)) => Job::Node(command),
                 None => Job::Node(NodeCommand::Run),
             };
-            (cli.globals, job)
+            Ok((cli.globals, job))
         }
     }
+}
+
+/// Whether arguments that are not understood as a whole ask for JSON.
+pub(crate) fn json_is_asked_for(arguments: impl Iterator<Item = OsString>) -> bool {
+    let mut options = arguments.skip(1).take_while(|argument| argument != "--");
+    options.any(|argument| argument == "--json")
+}
+
+/// What is wrong with the arguments, without the usage that people get to read below it.
+pub(crate) fn reason(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "a command is missing".to_owned();
+    }
+    let text = error.render().to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    first.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -11,6 +11,9 @@ pub(crate) const EXIT_USAGE: u8 = 2;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DaemonError {
+    /// The arguments are not understood.
+    #[error("{0}")]
+    Arguments(String),
     /// The arguments do not fit together.
     #[error("{0}")]
     Usage(String),
@@ -76,9 +79,37 @@ impl DaemonError {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Config { .. } | Self::Password(_) => EXIT_USAGE,
+            Self::Arguments(_) | Self::Usage(_) | Self::Config { .. } | Self::Password(_) => {
+                EXIT_USAGE
+            }
             _ => EXIT_FAILED,
         }
+    }
+
+    /// A word for programs.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Password(_) => "password",
+            error if error.exit_code() == EXIT_USAGE => "usage",
+            _ => "failure",
+        }
+    }
+
+    /// What to do next, where that is not in the text already.
+    pub(crate) const fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Arguments(_) => Some("--help says what can be given"),
+            Self::Password(_) => Some(
+                "give it with --password-file FILE, in LAYER_MINUS_PASSWORD, or as the service \
+                 credential 'password'",
+            ),
+            _ => None,
+        }
+    }
+
+    /// Whether nobody reads the output any more: then there is nobody to tell either.
+    pub(crate) fn is_unread(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
     pub(crate) fn wallet(

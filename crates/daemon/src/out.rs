@@ -45,16 +45,29 @@ impl Out {
         }
     }
 
-    /// Says why the command failed: to people on the error stream, to programs as an object too.
+    /// Says why the command failed: to people on the error stream, to programs as a result, in the
+    /// shape that `client` has.
     pub(crate) fn error(self, error: &DaemonError) {
+        if error.is_unread() {
+            return;
+        }
         // Nobody can be told if this cannot be written; the exit code still says it.
+        if self.json {
+            let _ = self.object(&serde_json::json!({
+                "error": {
+                    "kind": error.kind(),
+                    "text": error.to_string(),
+                    "advice": error.advice(),
+                    "reason": null,
+                }
+            }));
+            return;
+        }
         let mut stderr = io::stderr().lock();
-        let _ = if self.json {
-            let value = serde_json::json!({ "error": error.to_string() });
-            writeln!(stderr, "{value}")
-        } else {
-            writeln!(stderr, "error: {error}")
-        };
+        let _ = writeln!(stderr, "error: {error}");
+        if let Some(advice) = error.advice() {
+            let _ = writeln!(stderr, "  next: {advice}");
+        }
     }
 }
 

@@ -50,15 +50,14 @@ pub(crate) fn find(file: Option<&Path>) -> Result<Password, DaemonError> {
     }
     match env::var(PASSWORD_ENV) {
         Ok(text) => check(Zeroizing::new(text), PASSWORD_ENV),
-        Err(_) => Err(DaemonError::Password(format!(
-            "none given: use --password-file FILE, ${PASSWORD_ENV}, or a service credential \
-             '{CREDENTIAL}' in ${CREDENTIALS_ENV}"
-        ))),
+        Err(_) => Err(DaemonError::Password("none was given".to_owned())),
     }
 }
 
 fn read(path: &Path) -> Result<Password, DaemonError> {
-    let mut text = Zeroizing::new(files::read_text(path, PASSWORD_BYTES_MAX)?);
+    let text = files::read_text(path, PASSWORD_BYTES_MAX)
+        .map_err(|error| DaemonError::Password(error.to_string()))?;
+    let mut text = Zeroizing::new(text);
     // Editors and `echo` end a file with a newline that is not meant.
     let kept = text.trim_end_matches(['\r', '\n']).len();
     text.truncate(kept);
@@ -86,6 +85,7 @@ mod tests {
         assert_eq!(format!("{password:?}"), "[scrubbed]");
         std::fs::write(&path, "\n").unwrap();
         assert_eq!(find(Some(&path)).unwrap_err().exit_code(), 2);
-        assert!(find(Some(&folder.path().join("none"))).is_err());
+        let missing = find(Some(&folder.path().join("none"))).unwrap_err();
+        assert_eq!(missing.exit_code(), 2, "{missing}");
     }
 }

@@ -6,7 +6,7 @@ use layer_minus_client_sdk::{Identity, Wallets};
 use layer_minus_http::clock;
 use layer_minus_wallet::Wallet;
 use rand::rngs::OsRng;
-use serde_json::json;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -45,12 +45,12 @@ pub(crate) async fn run(global: &Global, out: Out, args: Init) -> Result<(), App
         .unwrap_or_else(|| config::NETWORK.to_owned());
     let mut config = Config::new(&network)?;
     config.directory_url = args.directory.filter(|source| directory::is_url(source));
-    let mut directory = Directory::default();
+    let (mut directory, mut refused) = (Directory::default(), Vec::new());
     if let Some(text) = &text {
-        let lines = directory.import(text, &network, now)?;
-        for line in lines {
+        for line in directory.import(text, &network, now)? {
             if let Err(why) = line.result {
                 out.note(&format!("{} refused: {why}", line.name));
+                refused.push(json!({ "entry": line.name, "why": why }));
             }
         }
         if directory.len() == 0 {
@@ -73,7 +73,7 @@ pub(crate) async fn run(global: &Global, out: Out, args: Init) -> Result<(), App
     home.create_wallets(&made.wallets, &password, context::kdf(global), &mut OsRng)?;
     // Last: a home with an identity is whole.
     home.save_identity(&identity, &password, &mut OsRng)?;
-    tell(out, &home, &made, &network, directory.len())
+    tell(out, &home, &made, &network, directory.len(), &refused)
 }
 
 fn make_wallets(key: Option<&Path>, phrase: Option<&Path>) -> Result<Made, AppError> {
@@ -101,12 +101,21 @@ fn make_wallets(key: Option<&Path>, phrase: Option<&Path>) -> Result<Made, AppEr
     })
 }
 
-fn tell(out: Out, home: &Home, made: &Made, network: &str, nodes: usize) -> Result<(), AppError> {
+fn tell(
+    out: Out,
+    home: &Home,
+    made: &Made,
+    network: &str,
+    nodes: usize,
+    refused: &[Value],
+) -> Result<(), AppError> {
     let address = made.wallets.wallet.address().to_string();
     out.line(
         || {
+            let cash = made.wallets.cash.address();
             let mut text = format!(
-                "home      {}\naddress   {address}\nnetwork   {network}, {nodes} nodes known\n",
+                "home      {}\naddress   {address}\ncash      {cash}\n\
+                 network   {network}, {nodes} nodes known\n",
                 home.folder().display()
             );
             match &made.phrase {
@@ -116,8 +125,8 @@ fn tell(out: Out, home: &Home, made: &Made, network: &str, nodes: usize) -> Resu
                     phrase.as_str()
                 )),
                 None => text.push_str(
-                    "\nThe wallets are in this home only as far as you imported them; \
-                     'client backup FILE' saves all.\n",
+                    "\nNo words are shown for wallets that were imported. A backup holds everything \
+                     that only this home has: client backup FILE\n",
                 ),
             }
             text.push_str("\nnext: client register --node ADDRESS");
@@ -131,6 +140,7 @@ fn tell(out: Out, home: &Home, made: &Made, network: &str, nodes: usize) -> Resu
             "network": network,
             "nodes": nodes,
             "phrase": made.phrase.as_ref().map(|phrase| phrase.as_str()),
+            "refused": refused,
         }),
     )
 }

@@ -68,8 +68,14 @@ impl<'a> Row<'a> {
     }
 }
 
+/// The last line. The totals are in an object of their own: `accepted` of an entry is no number.
 #[derive(Serialize)]
 struct Sum {
+    summary: Totals,
+}
+
+#[derive(Serialize)]
+struct Totals {
     accepted: usize,
     refused: usize,
 }
@@ -77,7 +83,9 @@ struct Sum {
 fn finish(out: Out, accepted: usize, refused: usize) -> Result<(), DaemonError> {
     out.line(
         || format!("{accepted} accepted, {refused} refused"),
-        &Sum { accepted, refused },
+        &Sum {
+            summary: Totals { accepted, refused },
+        },
     )
 }
 
