@@ -4,7 +4,7 @@
 
 mod world;
 
-use world::{World, texts};
+use world::{World, text, texts};
 
 #[test]
 fn hello_bobo() {
@@ -52,6 +52,38 @@ fn somebody_unknown_is_not_written_to() {
         error["text"].as_str().unwrap().contains("nobody"),
         "{error}"
     );
+}
+
+#[test]
+fn somebody_who_moved_gets_what_was_sent_to_the_old_node() {
+    let world = World::start();
+    let (bobo, peter) = world.bobo_and_peter();
+    bobo.via(&["unregister"]).ok();
+    peter.via(&["send", "bobo", "first"]).failed(3);
+    let file = peter.file("file.bin");
+    std::fs::write(&file, [7; 20_000]).unwrap();
+    let file = file.to_string_lossy().into_owned();
+    peter.via(&["send", "bobo", "--file", &file]).failed(3);
+
+    // Nobody says so to Peter: when the old node refuses, he asks the others. What waits follows.
+    bobo.register(&world.c, "$1.00");
+    let accepted = peter.via(&["send", "bobo", "second"]).ok();
+    assert_eq!(text(&accepted, "node"), world.c.address);
+    assert_eq!(accepted.len(), 3, "{accepted:?}");
+    let received = bobo.collect(3);
+    assert_eq!(texts(&received), ["second", "first"]);
+    assert_eq!(received[2]["bytes"], "20000");
+
+    // Bobo goes back, and says so by his new short card.
+    bobo.register(&world.b, "$1.00");
+    let short = bobo.short_card();
+    let added = peter.ok(&["contacts", "add", "bobo", &short]);
+    assert_eq!(text(&added, "node"), world.b.address);
+    assert_eq!(
+        peter.send("bobo", "third")["node"],
+        world.b.address.as_str()
+    );
+    assert_eq!(texts(&bobo.collect(1)), ["third"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use layer_minus_client_sdk::answer;
 use layer_minus_http::clock;
-use layer_minus_message::{Card, InboxToken, NodeRecord, Reason, ShortCard};
+use layer_minus_message::{Card, InboxToken, NodeRecord, ShortCard};
 use layer_minus_wallet::{Address, parse_address};
 
 use crate::{args::Via, context::Context, db::contacts::Contact, directory, error::AppError, link};
@@ -72,10 +72,11 @@ pub(crate) async fn resolve(
 ) -> Result<Recipient, AppError> {
     let contact = match typed(ctx, who)? {
         Typed::Short(short) => match ctx.db.contact(short.wallet)? {
-            // The short card may be newer than what we have: it names the node.
-            Some(contact) if contact.node == short.node => Some(contact),
+            Some(contact) if has(&contact, &short) => Some(contact),
+            // The short card may be newer than what we have.
             known => {
                 let card = fetch(ctx, short.wallet, short.node, via).await?;
+                compare(ctx, &short, &card);
                 return finish(ctx, card, known.as_ref(), via).await;
             }
         },
@@ -98,6 +99,35 @@ pub(crate) async fn resolve(
         _ => fetch(ctx, contact.address, contact.node, via).await?,
     };
     finish(ctx, card, Some(&contact), via).await
+}
+
+/// Whether a contact's card is the one that the short card was made from.
+fn has(contact: &Contact, short: &ShortCard) -> bool {
+    let card = contact.card.as_ref();
+    contact.node == short.node
+        && card.is_some_and(|card| ShortCard::digest_of(card) == short.digest)
+}
+
+/// Says so if a node gave another card than the one that a short card was made from. It may well be
+/// newer; only its owner can say.
+pub(crate) fn compare(ctx: &Context, short: &ShortCard, card: &Card) {
+    if card.short().digest != short.digest {
+        ctx.out.note(
+            "the card is not the one that the short card was made from: it was renewed since then, \
+             or the node has an older one",
+        );
+    }
+}
+
+/// Looks for somebody whom the node that was known does not have any more.
+pub(crate) async fn search_anew(
+    ctx: &mut Context,
+    address: Address,
+    via: &Via,
+) -> Result<Recipient, AppError> {
+    let card = search(ctx, address, via).await?;
+    let contact = ctx.db.contact(address)?;
+    finish(ctx, card, contact.as_ref(), via).await
 }
 
 async fn finish(
@@ -160,7 +190,7 @@ async fn search(ctx: &mut Context, wallet: Address, via: &Via) -> Result<Card, A
                 ctx.db.learn_card(&card, None, clock::now())?;
                 return Ok(card);
             }
-            Err(error) if matches!(error.reason(), Some(Reason::UnknownClient)) => {}
+            Err(error) if error.is_unknown_client() => {}
             Err(error) => last = Some(error),
         }
     }

@@ -130,13 +130,10 @@ impl Card {
     /// brings the rest.
     #[must_use]
     pub fn short(&self) -> ShortCard {
-        let digest = keccak256(self.signed.document.as_bytes());
-        let mut first = [0; 16];
-        first.copy_from_slice(&digest[..16]);
         ShortCard {
             wallet: self.body.wallet,
             node: self.body.node,
-            digest: first,
+            digest: ShortCard::digest_of(&self.signed),
         }
     }
 
@@ -170,6 +167,17 @@ pub struct ShortCard {
     pub node: Address,
     /// Of the card that it was made from.
     pub digest: [u8; 16],
+}
+
+impl ShortCard {
+    /// What the short card of a signed card holds of it.
+    #[must_use]
+    pub fn digest_of(card: &SignedDocument) -> [u8; 16] {
+        let digest = keccak256(card.document.as_bytes());
+        let mut first = [0; 16];
+        first.copy_from_slice(&digest[..16]);
+        first
+    }
 }
 
 impl std::fmt::Display for ShortCard {

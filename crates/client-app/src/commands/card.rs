@@ -40,6 +40,8 @@ fn own(ctx: &Context, short: bool, file: Option<&Path>) -> Result<(), AppError> 
     let json_card = serde_json::to_string(&full)
         .map_err(|error| AppError::Home(format!("card cannot be written: {error}")))?;
     match file {
+        // Programs find it in the object, as ever.
+        Some(path) if path == Path::new("-") && ctx.out.is_json() => {}
         Some(path) if path == Path::new("-") => return ctx.out.raw(&json_card),
         Some(path) => files::create(path, format!("{json_card}\n").as_bytes())?,
         None => {}
@@ -76,15 +78,19 @@ fn tell(ctx: &Context, card: &Card, full: &FullCard, short: bool) -> Result<(), 
 
 async fn show(ctx: &mut Context, who: &str, via: &Via) -> Result<(), AppError> {
     let address = people::address_of(ctx, who)?;
-    let node = match who.trim().parse::<ShortCard>() {
-        Ok(short) => Some(short.node),
-        Err(_) => ctx.db.contact(address)?.map(|contact| contact.node),
+    let short = who.trim().parse::<ShortCard>().ok();
+    let node = match &short {
+        Some(short) => Some(short.node),
+        None => ctx.db.contact(address)?.map(|contact| contact.node),
     };
     // Fetched even if it is known here: it may have been replaced.
     let card = match node {
         Some(node) => people::fetch(ctx, address, node, via).await?,
         None => people::resolve(ctx, who, via).await?.card,
     };
+    if let Some(short) = &short {
+        people::compare(ctx, short, &card);
+    }
     let full = FullCard {
         card: card.signed.clone(),
         inbox: None,
@@ -136,7 +142,10 @@ fn armored(certificate: &SecretCertificate) -> Result<String, AppError> {
 
 fn write(ctx: &Context, file: &Path, text: &str) -> Result<(), AppError> {
     if file == Path::new("-") {
-        return ctx.out.raw(text.trim_end());
+        return ctx.out.line(
+            || text.trim_end().to_owned(),
+            &json!({ "exported": true, "armored": text }),
+        );
     }
     files::create(file, text.as_bytes())?;
     ctx.out.line(

@@ -29,7 +29,10 @@ fn add(ctx: &mut Context, name: &str, card: &str) -> Result<(), AppError> {
     check_name(name)?;
     let now = clock::now();
     let short = if card.trim_start().starts_with("lm1:") {
-        card.parse()?
+        let short = card.parse()?;
+        ctx.db.name_contact(name, &short, now)?;
+        ctx.db.follow(&short)?;
+        short
     } else {
         let full = read_card(Path::new(card))?;
         let checked = Card::read(full.card, ctx.network_id(), now)?;
@@ -39,7 +42,6 @@ fn add(ctx: &mut Context, name: &str, card: &str) -> Result<(), AppError> {
         ctx.db.learn_card(&checked, full.inbox, now)?;
         short
     };
-    ctx.db.name_contact(name, &short, now)?;
     let Some(contact) = ctx.db.contact(short.wallet)? else {
         return Err(AppError::Home("contact was not kept".to_owned()));
     };

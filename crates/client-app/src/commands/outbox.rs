@@ -33,7 +33,7 @@ pub(crate) async fn send(
     };
     let sent = finish(ctx, identity, outgoing, to, ROUNDS).await;
     if let Err(error) = &sent
-        && error.is_passing()
+        && stays(error)
     {
         let have = ctx.db.accepted_parts(&outgoing.id)?;
         ctx.out.note(&format!(
@@ -51,21 +51,83 @@ async fn finish(
     to: &Recipient,
     rounds: usize,
 ) -> Result<(), AppError> {
+    let mut outgoing = outgoing.clone();
+    let mut sent = transmit(ctx, identity, &outgoing, to, rounds).await;
+    // Not for messages that are taken up along the way: they would be searched for every time.
+    if rounds > ROUNDS_OF_OTHERS
+        && let Err(error) = &sent
+        && error.is_unknown_client()
+        && let Some(found) = found_elsewhere(ctx, &outgoing, to).await?
+    {
+        redirect(ctx, &mut outgoing, &found)?;
+        sent = transmit(ctx, identity, &outgoing, &found, rounds).await;
+    }
+    match sent {
+        Ok(()) => {
+            ctx.home.forget_message(&outgoing.id);
+            tell(ctx, &outgoing)
+        }
+        Err(error) if stays(&error) => Err(error),
+        Err(error) => {
+            give_up(ctx, &outgoing)?;
+            Err(error)
+        }
+    }
+}
+
+/// Whether a message stays in the outbox after an error: it may get there later, or elsewhere.
+fn stays(error: &AppError) -> bool {
+    error.is_passing() || error.is_unknown_client()
+}
+
+async fn transmit(
+    ctx: &mut Context,
+    identity: &Identity,
+    outgoing: &Outgoing,
+    to: &Recipient,
+    rounds: usize,
+) -> Result<(), AppError> {
     let hops = outgoing.hops.len();
     let bytes_on_wire = quote::price(ctx, outgoing.bytes, Some(&to.node), hops)?.bytes_on_wire;
     let progress = Progress::new(ctx.out, outgoing.parts, bytes_on_wire);
     let sent = transmit::transmit(ctx, identity, outgoing, to, &progress, rounds).await;
     progress.finish();
-    match sent {
-        Ok(()) => {
-            ctx.home.forget_message(&outgoing.id);
-            tell(ctx, outgoing)
-        }
-        Err(error) if error.is_passing() => Err(error),
+    sent
+}
+
+/// The recipient's node does not know the recipient: looks once whether the person has another one,
+/// or, for what can be sealed anew, another certificate.
+async fn found_elsewhere(
+    ctx: &mut Context,
+    outgoing: &Outgoing,
+    to: &Recipient,
+) -> Result<Option<Recipient>, AppError> {
+    let via = via_of(outgoing);
+    let found = match people::search_anew(ctx, outgoing.recipient, &via).await {
+        Ok(found) => found,
+        // That the person was not found is no news; the refusal is.
         Err(error) => {
-            give_up(ctx, outgoing)?;
-            Err(error)
+            tracing::debug!(%error, "not found elsewhere");
+            return Ok(None);
         }
+    };
+    let moved = found.node.node() != outgoing.node;
+    let rotated = found.card.encryption_key() != to.card.encryption_key();
+    Ok((moved || (rotated && outgoing.source.is_some())).then_some(found))
+}
+
+fn redirect(ctx: &mut Context, outgoing: &mut Outgoing, to: &Recipient) -> Result<(), AppError> {
+    let (whom, node) = (outgoing.recipient, to.node.node());
+    ctx.out.note(&format!("{whom} is a client of {node} now"));
+    ctx.db.redirect(&outgoing.id, node)?;
+    outgoing.node = node;
+    Ok(())
+}
+
+fn via_of(outgoing: &Outgoing) -> Via {
+    Via {
+        relay: outgoing.relay.clone(),
+        hop: outgoing.hops.clone(),
     }
 }
 
@@ -140,21 +202,13 @@ async fn resume(
         give_up(ctx, outgoing)?;
         return Err(error);
     }
-    let via = Via {
-        relay: outgoing.relay.clone(),
-        hop: outgoing.hops.clone(),
-    };
     let whom = outgoing.recipient.to_string();
-    let recipient = people::resolve(ctx, &whom, &via).await?;
+    let recipient = people::resolve(ctx, &whom, &via_of(outgoing)).await?;
+    let mut outgoing = outgoing.clone();
     if recipient.node.node() != outgoing.node {
-        // Sealed for a node that the person has left.
-        give_up(ctx, outgoing)?;
-        return Err(AppError::Unknown(format!(
-            "{whom} has moved to node {}: send the message anew",
-            recipient.node.node()
-        )));
+        redirect(ctx, &mut outgoing, &recipient)?;
     }
-    finish(ctx, identity, outgoing, &recipient, rounds).await?;
+    finish(ctx, identity, &outgoing, &recipient, rounds).await?;
     Ok(true)
 }
 

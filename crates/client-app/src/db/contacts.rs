@@ -118,6 +118,18 @@ impl Db {
         Ok(())
     }
 
+    /// Takes a short card's word for the node of somebody who is known: who moved hands out a new one.
+    /// The card that is here names the old node, so it is fetched anew. Nothing else is in a short
+    /// card that could be news.
+    pub(crate) fn follow(&mut self, short: &ShortCard) -> Result<(), AppError> {
+        self.connection.execute(
+            "UPDATE contacts SET node = ?2, card = NULL, version = 0
+             WHERE address = ?1 AND node <> ?2",
+            params![short.wallet.as_slice(), short.node.as_slice()],
+        )?;
+        Ok(())
+    }
+
     /// Notes a checked card, unless a newer one is known. The capability may come with any card of
     /// the person. Says whether it was news.
     pub(crate) fn learn_card(
@@ -256,6 +268,33 @@ mod tests {
         db.has_our_card(address, 4).unwrap();
         assert_eq!(db.contact(address).unwrap().unwrap().our_card, 5);
         assert!(db.remove_contact(address).unwrap() && !db.remove_contact(address).unwrap());
+    }
+
+    #[test]
+    fn a_short_card_tells_that_somebody_moved() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut db = Db::open(&folder.path().join("client.db")).unwrap();
+        let wallets = Wallets::generate(&mut OsRng);
+        let identity =
+            Identity::generate(&wallets.wallet, "net", Version::V6, NOW, &mut OsRng).unwrap();
+        let address = wallets.wallet.address();
+        let (old, new) = (
+            card(&wallets, &identity, 1, 5),
+            card(&wallets, &identity, 2, 6),
+        );
+        let inbox = Some(InboxToken([7; 16]));
+        db.learn_card(&old, inbox, NOW).unwrap();
+        db.name_contact("Bobo", &old.short(), NOW).unwrap();
+        db.follow(&old.short()).unwrap();
+        let bobo = db.contact(address).unwrap().unwrap();
+        assert!(bobo.card.is_some() && bobo.version == 5, "nothing is new");
+
+        db.follow(&new.short()).unwrap();
+        let bobo = db.contact(address).unwrap().unwrap();
+        assert_eq!((bobo.node, bobo.card), (new.body.node, None));
+        assert_eq!((bobo.name.as_deref(), bobo.inbox), (Some("Bobo"), inbox));
+        assert!(db.learn_card(&new, None, NOW).unwrap());
+        assert_eq!(db.contact(address).unwrap().unwrap().version, 6);
     }
 
     #[test]

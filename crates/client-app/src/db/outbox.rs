@@ -241,6 +241,23 @@ impl Db {
             .query_row(sql, [id.as_slice()], |row| row.get(0))?)
     }
 
+    /// The recipient has moved to another node, or has another certificate. What can be sealed anew
+    /// will be; a part that was sealed once and for all goes to the other node as it is.
+    pub(crate) fn redirect(&mut self, id: &[u8; 16], node: Address) -> Result<(), AppError> {
+        let tx = self.write()?;
+        tx.execute(
+            "DELETE FROM outgoing_parts WHERE id = ?1
+             AND EXISTS (SELECT 1 FROM outgoing WHERE id = ?1 AND source IS NOT NULL)",
+            [id.as_slice()],
+        )?;
+        tx.execute(
+            "UPDATE outgoing SET node = ?2 WHERE id = ?1",
+            params![id.as_slice(), node.as_slice()],
+        )?;
+        tx.commit()?;
+        Ok(())
+    }
+
     /// All parts are accepted.
     pub(crate) fn sent(&mut self, id: &[u8; 16]) -> Result<(), AppError> {
         self.connection.execute(
