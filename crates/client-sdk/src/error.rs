@@ -102,6 +102,9 @@ pub enum SdkError {
     /// The challenge of a node is not one.
     #[error("challenge of the node is not one: {0}")]
     Challenge(&'static str),
+    /// The certificate cannot be replaced now.
+    #[error("certificate is not replaced: {0}")]
+    Rotation(&'static str),
     /// The mail is not an OpenPGP message that its recipient could be found by.
     #[error("not a usable OpenPGP message: {0}")]
     Mail(&'static str),

@@ -10,6 +10,7 @@ use layer_minus_message::{
     Authorization, Card, CardBody, Chain, FullCard, InboxToken, NodeRecord, Registration,
     SignedDocument, letter::sha256, limits::VALIDITY_SECS_MAX,
 };
+use layer_minus_packet::Fingerprint;
 use layer_minus_seal::{Keyring, SecretCertificate, Version, open_message};
 use layer_minus_wallet::{DeviceKey, Scope, Wallet};
 use rand::{CryptoRng, RngCore};
@@ -28,7 +29,8 @@ pub const DELEGATION_RENEWAL_SECS: u64 = 60 * 86_400;
 pub const AUTHORIZATION_SECS: u64 = 180 * 86_400;
 /// Bytes a day that strangers may send unless the client says otherwise.
 pub const STRANGERS_BYTES_PER_DAY: u64 = 2_000_000;
-/// Most superseded certificates that are kept open; of more the oldest go.
+/// Most superseded certificates that are kept open. With so many there is no further rotation: none
+/// is destroyed as long as something may be sealed to it.
 pub const SUPERSEDED_MAX: usize = 8;
 /// Longest sealed challenge that is opened, bytes.
 const CHALLENGE_BYTES_MAX: usize = 8_192;
@@ -198,19 +200,31 @@ impl Identity {
     }
 
     /// Makes the certificate that the next registration puts on the card; the address stays.
-    /// An unfinished rotation is taken up again.
+    /// An unfinished rotation is taken up again: the node may have accepted its certificate already.
     ///
     /// # Errors
-    /// [`SdkError::Seal`].
+    /// [`SdkError::Seal`]; [`SdkError::Rotation`] when the unfinished one is of another version, or
+    /// [`SUPERSEDED_MAX`] certificates are still good.
     pub fn rotate(
         &mut self,
         version: Version,
         now: u64,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<(), SdkError> {
-        if self.next.is_none() {
-            self.next = Some(certificate_of(self.address(), version, now, rng)?);
+        if let Some(next) = &self.next {
+            if version_of(next) == version {
+                return Ok(());
+            }
+            let why = "a rotation to the other version is unfinished; finish that first";
+            return Err(SdkError::Rotation(why));
         }
+        self.forget_superseded(now);
+        if self.superseded.len() >= SUPERSEDED_MAX {
+            let why =
+                "as many as are kept were replaced lately; wait until the oldest is out of date";
+            return Err(SdkError::Rotation(why));
+        }
+        self.next = Some(certificate_of(self.address(), version, now, rng)?);
         Ok(())
     }
 
@@ -297,7 +311,6 @@ impl Identity {
             // wait in a mailbox for as long as the new card lives.
             let until = now.saturating_add(2 * CARD_SECS);
             self.superseded.insert(0, Superseded { certificate, until });
-            self.superseded.truncate(SUPERSEDED_MAX);
         }
         self.card = Some(card.signed.clone());
         self.membership = Some(Membership {
@@ -432,6 +445,13 @@ fn certificate_of(
         version,
         &wallet.to_checksum(None),
     )?)
+}
+
+fn version_of(certificate: &SecretCertificate) -> Version {
+    match certificate.certificate().fingerprint() {
+        Fingerprint::V4(_) => Version::V4,
+        Fingerprint::V6(_) => Version::V6,
+    }
 }
 
 fn new_consumer(rng: &mut (impl RngCore + CryptoRng)) -> ConsumerId {

@@ -94,6 +94,33 @@ fn stored_and_read_back_in_every_state() {
 }
 
 #[test]
+fn no_certificate_is_destroyed_before_its_time() {
+    let mut world = World::new(1, &[16_000, 1_000_000]);
+    let mut bobo = world.person(0, Version::V6);
+    let first = bobo.card.certificate.clone();
+    let rotate = |world: &mut World, bobo: &mut Person, version| {
+        bobo.identity.rotate(version, world.now, &mut world.rng)
+    };
+    rotate(&mut world, &mut bobo, Version::V6).unwrap();
+    // The node may know the one that is unfinished, so it is not thrown away for another kind.
+    let error = rotate(&mut world, &mut bobo, Version::V4).unwrap_err();
+    assert!(matches!(error, SdkError::Rotation(_)), "{error}");
+    register(&mut world, &mut bobo, 0, 1_000_000);
+    for _ in 1..identity::SUPERSEDED_MAX {
+        rotate(&mut world, &mut bobo, Version::V4).unwrap();
+        register(&mut world, &mut bobo, 0, 1_000_000);
+    }
+    let error = rotate(&mut world, &mut bobo, Version::V6).unwrap_err();
+    assert!(matches!(error, SdkError::Rotation(_)), "{error}");
+    let oldest = bobo.identity.superseded.last().unwrap();
+    assert_eq!(oldest.certificate.certificate(), first);
+
+    world.now = oldest.until + 1;
+    rotate(&mut world, &mut bobo, Version::V6).unwrap();
+    assert!(bobo.identity.superseded.is_empty());
+}
+
+#[test]
 fn rotation_keeps_the_address_and_opens_what_was_sealed_before() {
     let mut world = World::new(1, &[16_000, 1_000_000]);
     let mut bobo = world.person(0, Version::V6);
