@@ -197,6 +197,10 @@ impl<S: Store> Parts<'_, S> {
         if let Ok(key) = client.key.parse::<layer_minus_packet::Fingerprint>() {
             self.tx.delete(Table::Keys, &key.key_id().to_bytes())?;
         }
+        let departed_key = crate::admin::DEPARTED_BYTES_KEY;
+        let departed: u64 = self.tx.get(Table::Meta, departed_key)?.unwrap_or(0);
+        let departed = departed.saturating_add(row.passed_bytes);
+        self.tx.put(Table::Meta, departed_key, &departed)?;
         self.tx.delete(Table::Mailboxes, wallet.as_slice())?;
         self.tx.delete(Table::Clients, wallet.as_slice())?;
         let clients = self.clients()?.saturating_sub(1);

@@ -20,6 +20,8 @@ const PAGE_ROWS: usize = 1_024;
 const LANES_MAX: usize = 100_000;
 /// The key after every key that begins with the lane prefix.
 const LANE_PREFIX_END: &[u8] = b"lane;";
+/// Bytes that were passed for clients who have left: what they were charged stays in the books too.
+pub(crate) const DEPARTED_BYTES_KEY: &[u8] = b"departed-bytes";
 /// Digits and letters that cannot be taken for one another.
 const INVITE_ALPHABET: &[u8; 32] = b"23456789abcdefghjkmnpqrstuvwxyz7";
 /// Letters of an invite code: 125 bits.
@@ -105,7 +107,7 @@ pub struct Totals {
     /// Bytes that wait, at list size.
     #[serde(with = "text::decimal")]
     pub waiting_bytes: u64,
-    /// Bytes passed and charged.
+    /// Bytes passed and charged, also for clients who have left.
     #[serde(with = "text::decimal")]
     pub passed_bytes: u64,
     /// Charged to clients, picodollars.
@@ -134,6 +136,9 @@ pub fn totals<S: Store>(store: &S) -> Result<Totals, StoreError> {
     };
     if let Some(bytes) = store.get(Table::Meta, CLIENTS_KEY)? {
         totals.clients = rows::from_json(Table::Meta, CLIENTS_KEY, &bytes)?;
+    }
+    if let Some(bytes) = store.get(Table::Meta, DEPARTED_BYTES_KEY)? {
+        totals.passed_bytes = rows::from_json(Table::Meta, DEPARTED_BYTES_KEY, &bytes)?;
     }
     each(store, Table::Mailboxes, |key, value| {
         let row: MailboxRow = rows::from_json(Table::Mailboxes, key, value)?;

@@ -243,5 +243,7 @@ fn leaving_settles_everything() {
         (0, 0, 0)
     );
     assert_eq!(totals.charged_pusd, 3 * PASS_SMALL + PASS_LARGE);
+    // What was charged and what it was charged for go together.
+    assert_eq!(totals.passed_bytes, 3 * u64::from(SMALL) + u64::from(LARGE));
     assert_eq!(world.refused(&bobo, b"two"), Reason::UnknownClient);
 }
