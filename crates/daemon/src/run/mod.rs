@@ -166,7 +166,11 @@ async fn run_with(
         gateway: &gateway,
     };
     let outcome = watch.until_end(record, &mut served, &mut signals).await;
+    // Before the log says so: whoever reads it there finds the admin address agreeing.
     health.stopping();
+    if let Ok(signal) = outcome {
+        info!(signal, "stopping");
+    }
     let ended = tokio::select! {
         ended = served.end() => ended,
         signal = signals.terminate() => {
@@ -256,21 +260,18 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// Returns at the first signal to stop, or when something failed.
+    /// Returns at the first signal to stop, with its name, or when something failed.
     async fn until_end(
         &self,
         mut record: NodeRecord,
         served: &mut Served,
         signals: &mut Signals,
-    ) -> Result<(), DaemonError> {
+    ) -> Result<&'static str, DaemonError> {
         let mut interval = tokio::time::interval(WATCH);
         loop {
             tokio::select! {
                 signal = signals.next() => match signal {
-                    Signal::Terminate(name) => {
-                        info!(signal = name, "stopping");
-                        return Ok(());
-                    }
+                    Signal::Terminate(name) => return Ok(name),
                     Signal::Reload => read_directory(self.gateway, self.config),
                 },
                 _ = interval.tick() => {
