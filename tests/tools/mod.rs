@@ -38,7 +38,10 @@ pub fn openpgp_js() -> Option<PathBuf> {
         return Some(folder);
     }
     let what = format!("OpenPGP.js on Node.js {NODE_VERSION_MIN} or newer");
-    left_out(&what, "apt-get install nodejs npm && npm ci --prefix tests/js");
+    left_out(
+        &what,
+        "apt-get install nodejs npm && npm ci --prefix tests/js",
+    );
     None
 }
 

@@ -2,11 +2,7 @@
 //!
 //! A missing program skips its test, unless REQUIRE_INTEROP=1.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../../../tests/tools/mod.rs"]
 mod tools;

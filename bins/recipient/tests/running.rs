@@ -2,11 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
+#[path = "../../../tests/tools/mod.rs"]
+mod tools;
 
 use std::{
     fs,
     io::{Read as _, Write as _},
     net::TcpStream,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -66,6 +69,34 @@ fn the_log_says_what_was_asked_for() {
             .iter()
             .any(|line| line.contains("started"))
     );
+}
+
+/// `script` gives it a terminal. It ends by itself, because its port is taken.
+#[test]
+fn people_at_a_terminal_get_lines_and_not_objects() {
+    if !tools::have_terminal() {
+        return;
+    }
+    let site = Site::new(RECIPIENT);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = format!("listen = \"{}\"", taken.local_addr().unwrap());
+    site.edit("listen = \"127.0.0.1:0\"", &listen);
+    let mut command = Command::new("script");
+    let node = format!("'{RECIPIENT}' --config '{}'", site.config().display());
+    command.args(["-qec", &node, "/dev/null"]);
+    command
+        .env(common::PASSWORD_ENV, PASSWORD)
+        .env_remove("RUST_LOG");
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{shown}");
+    let line = shown.lines().find(|line| line.contains("ERROR"));
+    let line = line.unwrap_or_else(|| panic!("no line of the log in {shown}"));
+    assert!(
+        line.contains("stopped") && line.contains("cannot listen"),
+        "{line}"
+    );
+    assert!(!shown.contains("\"level\""), "{shown}");
 }
 
 #[test]

@@ -1,9 +1,5 @@
 //! GnuPG (2.2 and later): what it makes for us we open, what we make it opens.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 #[path = "../../../tests/tools/mod.rs"]

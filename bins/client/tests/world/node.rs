@@ -62,6 +62,22 @@ impl Node {
         node
     }
 
+    /// Makes it serve TLS as `localhost` with these PEM files, and trust that certificate elsewhere.
+    pub fn secure(&mut self, certificate: &Path, key: &Path) {
+        let quoted = |path: &Path| format!("{:?}", path.display().to_string());
+        let (certificate, key) = (quoted(certificate), quoted(key));
+        self.set("extra_roots", &certificate);
+        self.replace("\n#[tls]\n", "\n[tls]\n");
+        self.set("cert", &certificate);
+        self.set("key", &key);
+        let (plain, secure) = ("http://127.0.0.1:", "https://localhost:");
+        self.replace(
+            &format!("{plain}{}", self.port),
+            &format!("{secure}{}", self.port),
+        );
+        self.record = self.ask(&["record"]).pop().expect("a record");
+    }
+
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command
@@ -111,11 +127,15 @@ impl Node {
 
     /// Changes a setting whose default is shown in the configuration.
     fn set(&self, key: &str, value: &str) {
+        let (from, to) = (format!("\n#{key} = "), format!("\n{key} = {value} # "));
+        self.replace(&from, &to);
+    }
+
+    fn replace(&self, from: &str, to: &str) {
         let file = self.folder.join("node.toml");
         let text = fs::read_to_string(&file).expect("the configuration");
-        let (from, to) = (format!("\n#{key} = "), format!("\n{key} = {value} # "));
-        assert_eq!(text.matches(&from).count(), 1, "{key} in {text}");
-        fs::write(&file, text.replace(&from, &to)).expect("the configuration");
+        assert_eq!(text.matches(from).count(), 1, "{from} in {text}");
+        fs::write(&file, text.replace(from, to)).expect("the configuration");
     }
 
     /// What it logged so far.

@@ -131,6 +131,14 @@ impl Process {
         self.lines.iter().collect()
     }
 
+    /// Presses Ctrl-C, and waits for its end.
+    pub fn interrupt(self) -> Ended {
+        let id = self.child.id().to_string();
+        let told = Command::new("kill").args(["-INT", &id]).status();
+        assert!(told.expect("kill").success());
+        self.end()
+    }
+
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))

@@ -7,8 +7,8 @@ use layer_minus_routing::{Source, Verdict, decide};
 use rand::rngs::OsRng;
 
 use crate::{
-    theft,
     raw::{self, question},
+    theft,
     world::{Maker, Plan, network, relay},
 };
 
