@@ -85,7 +85,8 @@ impl Refresh {
         }
     }
 
-    /// Asks a node for its own record: the first that it tells.
+    /// Asks a node for its own record: the first that it tells. The others are of no use here: a key
+    /// routes only after its holder proved it, and that is asked for when a packet comes.
     async fn ask(&self, old: &NodeRecord) -> Result<NodeRecord, String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let command = CommandEnvelope::unsigned(&Command::Directory { after: None })

@@ -98,6 +98,8 @@ impl GnuPg {
                 "--yes",
                 "--quiet",
                 "--no-tty",
+                // From version 2.4 on its own keys ask for a packet that only GnuPG knows (tag 20).
+                "--rfc4880",
                 "--trust-model",
                 "always",
             ])
