@@ -1,9 +1,11 @@
 //! What it cost: what the people and the nodes say, against what passed the taps.
 
+use std::{collections::BTreeMap, net::IpAddr};
+
 use serde_json::{Value, json};
 
 use crate::{
-    audit::{self, CLIENT_PER_BYTE, RELAY_PER_BYTE},
+    audit::{self, CLIENT_PER_BYTE, Passed, RELAY_PER_BYTE},
     error::{Error, Result},
     nodes::{Node, Nodes},
     play::{Stage, count},
@@ -29,7 +31,9 @@ impl Stage {
             balanced: true,
             ..Bill::default()
         };
-        for (person, node) in [(&self.bobo, b), (&self.peter, c)] {
+        // Each with the relay through which the person is reached, and the one through which the
+        // other writes.
+        for (person, node, own, others) in [(&self.bobo, b, a, d), (&self.peter, c, d, a)] {
             let said = person.ask_via_relay(&["status"])?;
             let charged = number(&said, "charged_pusd");
             let status = node.ask(&["status"])?;
@@ -38,9 +42,10 @@ impl Stage {
                 number(&status, "storage_pusd"),
             );
             let reserved = number(&status, "reserved_pusd");
-            let (relay_a, relay_d) = (a.tap.sheet(), d.tap.sheet());
+            let (at_own, at_others) = (own.tap.sheet(), others.tap.sheet());
             let sheet = node.tap.sheet();
-            let sums = audit::passed(&sheet, &node.key, &[(a.ip, &relay_a), (d.ip, &relay_d)]);
+            let relays = [(own.ip, &*at_own), (others.ip, &*at_others)];
+            let sums = audit::passed(&sheet, &node.key, &relays);
             let bytes: u64 = sums.values().map(|sum| sum.bytes).sum();
             let name = node.name();
             for (ip, sum) in &sums {
@@ -65,13 +70,16 @@ impl Stage {
                 by_node,
                 storage.map(|storage| passes + storage),
             )?;
-            let ceiling = audit::storage_at_most(&sheet, &node.key);
+            let range = audit::storage(&at_others, &sheet, &at_own, &node.key)
+                .map_err(|why| Error::Differs(format!("{name}: storage: {why}")))?;
             figures.that(
                 &format!(
-                    "storage {} p$ is at most {ceiling} p$",
-                    storage.unwrap_or(u64::MAX)
+                    "storage {} p$ is between {} and {} p$",
+                    storage.unwrap_or(u64::MAX),
+                    range.start(),
+                    range.end()
                 ),
-                storage.is_some_and(|storage| storage <= ceiling),
+                storage.is_some_and(|storage| range.contains(&storage)),
             )?;
             figures.equal(
                 &format!("charged as {} was told", person.name),
@@ -79,16 +87,9 @@ impl Stage {
                 charged,
             )?;
             figures.equal("nothing is still reserved", reserved, Some(0))?;
-            for (ip, sum) in &sums {
-                let Some(relay) = self.nodes.at(*ip) else {
-                    continue;
-                };
-                let credited = credited(&status, &relay.address);
-                let expected = sum.bytes * RELAY_PER_BYTE;
-                let what = format!("credited to {} = 10 p$ x {} bytes", relay.name(), sum.bytes);
-                figures.equal(&what, Some(credited), Some(expected))?;
-                bill.credited_pusd += credited;
-            }
+            let lanes = lanes(&status);
+            let credited = self.credited(&figures, &sums, &lanes)?;
+            bill.credited_pusd += credited;
             let balanced = status.iter().any(|line| line["ledger_balanced"] == true);
             let verified = node.ask(&["ledger", "verify"])?;
             let balanced = balanced && verified.iter().any(|line| line["ledger_balanced"] == true);
@@ -102,8 +103,9 @@ impl Stage {
                     storage.unwrap_or_default()
                 ),
                 json!({
-                    "node": node.address, "bytes_passed": bytes, "charged_pusd": by_node,
-                    "storage_pusd": storage,
+                    "node": node.address, "bytes_passed": bytes.to_string(),
+                    "charged_pusd": by_node.map(|amount| amount.to_string()),
+                    "storage_pusd": storage.map(|amount| amount.to_string()),
                 }),
             );
             bill.balanced &= balanced;
@@ -112,6 +114,35 @@ impl Stage {
             bill.storage_pusd += storage.unwrap_or_default();
         }
         Ok(bill)
+    }
+
+    /// Each relay whose packets passed the tap has its share, and nobody else has anything.
+    fn credited(
+        &self,
+        figures: &Figures<'_>,
+        sums: &BTreeMap<IpAddr, Passed>,
+        lanes: &BTreeMap<String, u64>,
+    ) -> Result<u64> {
+        let mut expected = BTreeMap::new();
+        for (ip, sum) in sums {
+            let share = sum.bytes * RELAY_PER_BYTE;
+            let Some(relay) = self.nodes.at(*ip) else {
+                let what = format!("packets on a lane came from {ip}, which is no node");
+                return Err(Error::Differs(what));
+            };
+            expected.insert(relay.address.clone(), share);
+            if self.nodes.have_own_addresses() {
+                let what = format!("credited to {} = 10 p$ x {} bytes", relay.name(), sum.bytes);
+                figures.equal(&what, lanes.get(&relay.address).copied(), Some(share))?;
+            }
+        }
+        let (sum, all) = (lanes.values().sum(), expected.values().sum());
+        figures.equal("credited to all lanes", Some(sum), Some(all))?;
+        if self.nodes.have_own_addresses() {
+            let same = lanes.keys().eq(expected.keys());
+            figures.that("no lane but those that passed the tap", same)?;
+        }
+        Ok(sum)
     }
 }
 
@@ -159,19 +190,21 @@ fn number(printed: &[Value], field: &str) -> Option<u64> {
     found.as_u64().or_else(|| found.as_str()?.parse().ok())
 }
 
-/// What a node says that it credited to another.
-fn credited(status: &[Value], node: &str) -> u64 {
+/// What a node says that it credited to others.
+fn lanes(status: &[Value]) -> BTreeMap<String, u64> {
     let lanes = status
         .iter()
         .rev()
         .find_map(|line| line.get("lanes")?.as_array());
-    let lanes = lanes
-        .into_iter()
-        .flatten()
-        .filter(|lane| lane["node"] == node);
-    lanes
-        .filter_map(|lane| number(std::slice::from_ref(lane), "credited_pusd"))
-        .sum()
+    let mut credited = BTreeMap::new();
+    for lane in lanes.into_iter().flatten() {
+        let node = lane["node"].as_str().unwrap_or("a lane without a node");
+        // What cannot be read must not agree with anything.
+        let amount = number(std::slice::from_ref(lane), "credited_pusd").unwrap_or(u64::MAX);
+        let sum: &mut u64 = credited.entry(node.to_owned()).or_default();
+        *sum = sum.saturating_add(amount);
+    }
+    credited
 }
 
 fn dollars(picodollars: u64) -> String {
@@ -200,8 +233,10 @@ mod tests {
         );
         let status = [json!({ "lanes": [
             { "node": "0x1", "credited_pusd": "5" }, { "node": "0x2", "credited_pusd": "6" },
+            { "node": "0x2", "credited_pusd": "1" },
         ] })];
-        assert_eq!((credited(&status, "0x2"), credited(&status, "0x3")), (6, 0));
+        let expected = [("0x1".to_owned(), 5), ("0x2".to_owned(), 7)];
+        assert_eq!(lanes(&status), expected.into());
     }
 
     #[test]

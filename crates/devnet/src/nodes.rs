@@ -221,9 +221,15 @@ pub(crate) struct Nodes {
     pub(crate) c: Node,
     pub(crate) d: Node,
     pub(crate) directory: PathBuf,
+    addresses: Addresses,
 }
 
 impl Nodes {
+    /// Whether they can be told apart by the address that they connect from.
+    pub(crate) const fn have_own_addresses(&self) -> bool {
+        self.addresses.are_own()
+    }
+
     /// Makes them, lets each know the others, and starts them.
     pub(crate) fn start(
         binaries: &Binaries,
@@ -241,6 +247,7 @@ impl Nodes {
             c: node('C', true, 13)?,
             d: node('D', false, 14)?,
             directory: root.join("directory.json"),
+            addresses,
         };
         let records: Vec<&Value> = nodes.all().iter().map(|node| &node.record).collect();
         let text = json!({ "layer_minus_directory": 1, "records": records }).to_string();

@@ -25,6 +25,10 @@ pub(crate) struct Person {
     folder: PathBuf,
     /// As the client said at its start.
     pub(crate) address: String,
+    /// The wallet that pays.
+    pub(crate) cash: String,
+    /// By which letters find it, as its card says; empty before there is a card.
+    pub(crate) key: String,
     /// The relay that is posted to.
     relay: String,
 }
@@ -47,11 +51,14 @@ impl Person {
             program: binaries.client.clone(),
             folder,
             address: String::new(),
+            cash: String::new(),
+            key: String::new(),
             relay: relay.address.clone(),
         };
         let directory = directory.to_string_lossy();
         let made = person.ask(&["init", "--directory", &directory, "--network", NETWORK])?;
         person.address = person.text(&made, "address")?;
+        person.cash = person.text(&made, "cash_address")?;
         Ok(person)
     }
 

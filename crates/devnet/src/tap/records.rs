@@ -11,7 +11,7 @@ pub(crate) struct Sizes {
     header: Vec<u8>,
     left: u64,
     current: Option<u64>,
-    /// Payload lengths of the data records that passed whole.
+    /// Payload lengths of the data records that passed whole, until somebody takes them out.
     pub(crate) data: Vec<u64>,
 }
 
