@@ -1,5 +1,7 @@
 //! The fuzzer's seeds go through every reader in an ordinary test run too.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+// A test may read and write files.
+#![allow(clippy::disallowed_methods)]
 
 mod common;
 

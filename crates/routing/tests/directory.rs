@@ -6,6 +6,8 @@
     clippy::panic,
     clippy::print_stderr
 )]
+// A test may read and write files.
+#![allow(clippy::disallowed_methods)]
 
 use layer_minus_message::{NodeRecord, Prices, RecordBody};
 use layer_minus_packet::{KeyId, Recipient};

@@ -4,6 +4,8 @@
 //! machine disturbs the result little. The library is measured at several chunk sizes and its
 //! best is what we compare with.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
+// A bench measures time.
+#![allow(clippy::disallowed_methods)]
 
 use std::hint::black_box;
 use std::process::ExitCode;

@@ -1,5 +1,7 @@
 //! GnuPG (2.2 and later): what it makes for us we open, what we make it opens.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+// A test may read files and make keys by chance.
+#![allow(clippy::disallowed_methods)]
 
 mod common;
 #[path = "../../../tests/tools/mod.rs"]

@@ -1,6 +1,8 @@
 //! What other programs made, we read; what we make, they read. `vectors/make.mjs` says how the
 //! files came about.
 #![allow(clippy::unwrap_used)]
+// A test may read and write files.
+#![allow(clippy::disallowed_methods)]
 
 use layer_minus_wallet::{
     SignedDelegation, Wallet,
