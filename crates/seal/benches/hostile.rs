@@ -2,15 +2,22 @@
 //!
 //! The best of several rounds counts, so that other load on the machine disturbs little.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
+// A bench measures time.
+#![allow(clippy::disallowed_methods)]
 
 #[path = "../tests/common/mod.rs"]
 mod common;
+#[path = "../../packet/tests/common/mod.rs"]
+mod packets;
 
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use common::{NOW, literal, packet, party, plain_key, random, rng, wrapped};
+use layer_minus_packet::{
+    admit_layer, admit_message, read_head, read_literal, read_plain_message, read_wire_head,
+};
 use layer_minus_seal::{
     CERTIFICATE_SIGNATURES_MAX, Certificate, Keyring, SealError, Version, open_layer, open_message,
     seal_layer,
@@ -85,6 +92,24 @@ fn main() -> ExitCode {
         println!("{name:<48} {best:>12.1?} {:>8} KiB", bytes / 1024);
         all_good &= best <= TIME_MAX && bytes <= BYTES_MAX;
     };
+
+    // What crashes or stalls a general library ends at the reader, alone and in front of ours.
+    for hostile in packets::hostile() {
+        let octets = &hostile.octets;
+        match hostile.stage {
+            packets::Stage::Sealed => measure(hostile.name, false, &|| {
+                let _ = (read_head(octets), read_wire_head(octets));
+                let admitted = admit_layer(octets).is_ok() || admit_message(octets).is_ok();
+                assert!(!admitted, "{}", hostile.name);
+                open_message(octets, &ring, LIMIT).map(drop)
+            }),
+            packets::Stage::Opened => measure(hostile.name, false, &|| {
+                assert!(read_literal(octets).is_err() && read_plain_message(octets).is_err());
+                let message = wrapped(&secret, octets);
+                open_message(&message, &ring, LIMIT).map(drop)
+            }),
+        }
+    }
 
     const MOST: usize = CERTIFICATE_SIGNATURES_MAX;
     let p521 = KeyType::ECDH(ECCCurve::P521);
