@@ -9,6 +9,8 @@
 
 mod world;
 
+use std::sync::LazyLock;
+
 use layer_minus_client_sdk::{
     Desk, Identity, Route, SdkError, Terms, Wallets, answer, identity, receive,
 };
@@ -16,6 +18,7 @@ use layer_minus_delivery::Mode;
 use layer_minus_message::PushedPacket;
 use layer_minus_seal::{Version, seal_layer};
 use layer_minus_wallet::Address;
+use proptest::prelude::*;
 use world::{NETWORK, NOW, Person, World};
 
 fn register(world: &mut World, person: &mut Person, place: usize, limit_units: u64) {
@@ -49,6 +52,13 @@ fn register(world: &mut World, person: &mut Person, place: usize, limit_units: u
     person.identity.registered(&card, authorization, now);
     person.card = card;
 }
+
+/// An identity as it is stored.
+static STORED: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let mut world = World::new(1, &[16_000, 1_000_000]);
+    let bobo = world.person(0, Version::V6);
+    bobo.identity.to_bytes().unwrap().to_vec()
+});
 
 fn same(a: &Identity, b: &Identity) -> bool {
     *a.to_bytes().unwrap() == *b.to_bytes().unwrap()
@@ -293,4 +303,29 @@ fn cards_are_renewed_before_they_expire() {
     );
     bobo.identity.unregistered();
     assert!(bobo.identity.needs_renewal(NOW) && bobo.identity.full_card().is_none());
+}
+
+proptest! {
+    // Each reads a whole identity: keys and certificates.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_is_no_stored_identity_is_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        prop_assert!(Identity::from_bytes(&bytes).is_err());
+        prop_assert!(Wallets::from_bytes(&bytes).is_err());
+    }
+
+    #[test]
+    fn a_changed_byte_is_refused_or_read_as_what_it_says(
+        at in any::<proptest::sample::Index>(), byte: u8,
+    ) {
+        let mut bytes = STORED.clone();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        if let Ok(read) = Identity::from_bytes(&bytes) {
+            let again = Identity::from_bytes(&read.to_bytes().unwrap()).unwrap();
+            prop_assert!(same(&read, &again));
+        }
+        prop_assert!(Identity::from_bytes(&STORED[..at]).is_err(), "cut at {at}");
+    }
 }
