@@ -182,11 +182,12 @@ fn a_stranger_gets_from_the_readme_to_a_message() {
         let directory = recipient.folder.join("directory.json");
         fs::copy(directory, person.folder.join("directory.json")).unwrap();
         let code = printed.last().unwrap().trim();
-        let lines = friend[..3].iter().map(|line| {
+        let mut last = String::new();
+        for line in &friend[..3] {
             let line = line.replace("0x…", &node).replace("CODE", code);
-            person.run_as_person(&line)
-        });
-        lines.last().unwrap().trim().to_owned()
+            last = person.run_as_person(&line);
+        }
+        last.trim().to_owned()
     };
     let card = join(&peter);
     join(&bobo);
