@@ -23,6 +23,8 @@
 
 pub(crate) mod allowance;
 pub(crate) mod outgoing;
+#[cfg(test)]
+mod vectors;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::HeaderValue;
