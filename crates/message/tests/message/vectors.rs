@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use layer_minus_message::{
     Command, CommandEnvelope, Content, Frame, FullCard, InboxToken, Kind, Letter, NodeRecord,
-    Position, Proof, Purpose, PushedPacket, Signer, letter::sha256, typed,
+    Position, Proof, Purpose, PushedPacket, RecordBody, Signer, letter::sha256, typed,
 };
 use layer_minus_seal::ReplyKey;
 use layer_minus_wallet::{

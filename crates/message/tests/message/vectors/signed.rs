@@ -41,9 +41,8 @@ fn cards() {
     );
 }
 
-#[test]
-fn records() {
-    let record: &NodeRecord = &world().record;
+/// The record, what was signed, and by which keys packets find the node.
+fn record(record: &NodeRecord) -> Value {
     let body = &record.body;
     let digest = alloy_primitives::keccak256(&record.signed.document);
     let message = typed::NodeRecord {
@@ -60,20 +59,38 @@ fn records() {
         "sequence": body.sequence.to_string(),
         "digest": digest,
     });
-    check(
-        "record",
-        &json!({
-            "about": "A node record as the node's wallet signed it.",
-            "network": NETWORK,
-            "now": NOW.to_string(),
-            "wallets": secrets(),
-            "signed": record.signed,
-            "statement": signed(&message, fields, body.node),
-            "encryption_key": record.certificate.encryption_key().to_string(),
-            "next_encryption_key":
-                record.next_certificate.as_ref().map(|next| next.encryption_key().to_string()),
-        }),
-    );
+    json!({
+        "signed": record.signed,
+        "statement": signed(&message, fields, body.node),
+        "encryption_key": record.certificate.encryption_key().to_string(),
+        "next_encryption_key":
+            record.next_certificate.as_ref().map(|next| next.encryption_key().to_string()),
+    })
+}
+
+#[test]
+fn records() {
+    let old = &world().record;
+    let body = RecordBody {
+        certificate: old.body.next_certificate.clone().unwrap(),
+        next_certificate: None,
+        sequence: old.body.sequence + 1,
+        ..old.body.clone()
+    };
+    let new = NodeRecord::sign(&world().node, body).unwrap();
+    assert_eq!(new.certificate.encryption_key().as_bytes().len(), 32);
+    let mut made = record(old);
+    let more = json!({
+        "about": "A node record as the node's wallet signed it, with a v4 certificate and the v6 one that \
+                  follows it; then the record with that one.",
+        "network": NETWORK,
+        "now": NOW.to_string(),
+        "wallets": secrets(),
+        "with_v6_certificate": record(&new),
+    });
+    let fields = made.as_object_mut().unwrap();
+    fields.extend(more.as_object().unwrap().clone());
+    check("record", &made);
 }
 
 #[test]
