@@ -60,6 +60,8 @@ pub(crate) fn show(picodollars: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -118,6 +120,28 @@ mod tests {
             u64::MAX,
         ] {
             assert_eq!(parse(&show(amount)), Ok(amount));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_amount_is_shown_so_that_it_can_be_typed(amount: u64) {
+            prop_assert_eq!(parse(&show(amount)), Ok(amount));
+            prop_assert_eq!(parse(&format!("{amount}p$")), Ok(amount));
+        }
+
+        #[test]
+        fn what_is_typed_is_an_amount_or_refused(text in "[$+-]?[0-9]{0,22}[.,]?[0-9]{0,14} ?(usd|USD|p[$])?") {
+            if let Ok(amount) = parse(&text) {
+                prop_assert_eq!(parse(&show(amount)), Ok(amount));
+            }
+        }
+
+        #[test]
+        fn garbage_is_refused_in_words(text in ".{0,40}") {
+            if let Err(why) = parse(&text) {
+                prop_assert!(!why.is_empty());
+            }
         }
     }
 }

@@ -181,3 +181,70 @@ pub(crate) fn from_json<T: DeserializeOwned>(
         key: hex::encode(key),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DUES: [Due; 5] = [
+        Due::Packet,
+        Due::Receipt,
+        Due::Reservation,
+        Due::Key,
+        Due::Lane,
+    ];
+
+    proptest! {
+        #[test]
+        fn keys_are_read_back(
+            at: u64,
+            due in proptest::sample::select(&DUES[..]),
+            key in proptest::collection::vec(any::<u8>(), 0..60),
+            client: [u8; 20],
+            seq: u64,
+        ) {
+            let written = due_key(at, due, &key);
+            prop_assert_eq!(read_due(&written), Some((due, &key[..])));
+            let client = Address::from(client);
+            prop_assert_eq!(read_packet_key(&packet_key(&client, seq)), Some((client, seq)));
+        }
+
+        #[test]
+        fn keys_are_in_the_order_of_what_they_say(
+            a: (u64, u64), b: (u64, u64), client: [u8; 20], other: [u8; 20],
+        ) {
+            let key = |(at, _): (u64, u64)| due_key(at, Due::Packet, b"x");
+            prop_assert_eq!(key(a).cmp(&key(b)), a.0.cmp(&b.0));
+            let (client, other) = (Address::from(client), Address::from(other));
+            let key = |(_, seq): (u64, u64)| packet_key(&client, seq);
+            prop_assert_eq!(key(a).cmp(&key(b)), a.1.cmp(&b.1));
+            // Everything of a client, and nothing of another, lies before its end.
+            prop_assert!(key(a).as_slice() < after_client(&client).as_slice());
+            if other > client {
+                prop_assert!(packet_key(&other, 0).as_slice() >= after_client(&client).as_slice());
+            }
+        }
+
+        #[test]
+        fn garbage_is_no_key_and_no_row(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            if let Some((due, key)) = read_due(&bytes) {
+                let at = u64::from_be_bytes(bytes[..8].try_into().unwrap());
+                prop_assert_eq!(due_key(at, due, key), bytes.clone());
+            }
+            prop_assert_eq!(read_packet_key(&bytes).is_some(), bytes.len() == 28);
+            let row = from_json::<PacketRow>(Table::Packets, b"key", &bytes);
+            prop_assert_eq!(row.unwrap_err(), StoreError::Damaged {
+                table: Table::Packets,
+                key: hex::encode("key"),
+            });
+        }
+    }
+
+    #[test]
+    fn the_last_client_of_all_has_an_end_too() {
+        let last = Address::from([0xff; 20]);
+        assert!(packet_key(&last, 1).as_slice() < after_client(&last).as_slice());
+    }
+}

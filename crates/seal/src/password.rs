@@ -185,6 +185,7 @@ mod tests {
     use std::sync::LazyLock;
 
     use pgp::composed::Message;
+    use proptest::prelude::*;
     use rand::SeedableRng;
     use rand_chacha::ChaCha20Rng;
 
@@ -291,5 +292,39 @@ mod tests {
             .decrypt_with_password(&Password::from("correct horse"))
             .unwrap();
         assert_eq!(opened.as_data_vec().unwrap(), CONTENT);
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_is_no_password_file(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert!(decrypt("correct horse", &bytes, 1_000).is_err());
+        }
+
+        #[test]
+        fn a_file_that_is_cut_is_refused(cut in any::<proptest::sample::Index>()) {
+            let cut = cut.index(FILE.len());
+            prop_assert!(decrypt("correct horse", &FILE[..cut], 100).is_err());
+        }
+    }
+
+    proptest! {
+        // Each takes the memory and the time of a guess.
+        #![proptest_config(ProptestConfig::with_cases(12))]
+
+        #[test]
+        fn what_is_encrypted_opens_and_a_changed_bit_is_noticed(
+            content in proptest::collection::vec(any::<u8>(), 0..2_000),
+            at in any::<proptest::sample::Index>(),
+            bit in 0_u8..8,
+            seed: u64,
+        ) {
+            let mut file = encrypt(&mut ChaCha20Rng::seed_from_u64(seed), "pass", &content).unwrap();
+            prop_assert!(file.len() <= content.len() + PASSWORD_OVERHEAD_MAX);
+            let opened = decrypt("pass", &file, content.len()).unwrap();
+            prop_assert_eq!(&opened[..], &content[..]);
+            let at = at.index(file.len());
+            file[at] ^= 1 << bit;
+            prop_assert!(decrypt("pass", &file, content.len()).is_err());
+        }
     }
 }

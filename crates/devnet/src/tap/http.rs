@@ -261,6 +261,8 @@ fn body<'a>(bytes: &'a [u8], left: u64, tell: &mut impl FnMut(Seen<'_>)) -> (&'a
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Everything that was told, as text; the bytes come in pieces of `step`.
@@ -345,5 +347,55 @@ mod tests {
         }
         let endless = vec![b'a'; HEAD_BYTES_MAX + 1];
         assert_eq!(told(Direction::Requests, &endless, 1_000), ["lost"]);
+    }
+
+    /// A request with a body, framed by a length or in chunks.
+    fn framed(body: &str, chunk: Option<usize>) -> String {
+        let Some(chunk) = chunk else {
+            let length = body.len();
+            return format!("POST /p HTTP/1.1\r\ncontent-length: {length}\r\n\r\n{body}");
+        };
+        let chunks = body.as_bytes().chunks(chunk);
+        let chunks = chunks.map(|piece| {
+            let text = std::str::from_utf8(piece).unwrap();
+            format!("{:x}\r\n{text}\r\n", piece.len())
+        });
+        let chunks: String = chunks.collect();
+        format!("POST /p HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n{chunks}0\r\n\r\n")
+    }
+
+    proptest! {
+        #[test]
+        fn every_body_is_told_without_its_framing(
+            bodies in proptest::collection::vec(("[a-z]{1,200}", proptest::option::of(1_usize..70)), 1..5),
+            step in 1_usize..500,
+        ) {
+            let mut bytes = String::new();
+            let mut expected = Vec::new();
+            for (body, chunk) in &bodies {
+                bytes.push_str(&framed(body, *chunk));
+                expected.push("head POST /p HTTP/1.1".to_owned());
+                expected.push(format!("body {body}"));
+                expected.push("end".to_owned());
+            }
+            prop_assert_eq!(told(Direction::Requests, bytes.as_bytes(), step), expected);
+        }
+
+        #[test]
+        fn garbage_is_told_the_same_however_it_arrives(
+            bytes in proptest::collection::vec(any::<u8>(), 0..300),
+            start in proptest::sample::select(vec!["", "HTTP/1.1 200 OK\r\n\r\n", "POST / HTTP/1.1\r\n"]),
+            step in 1_usize..50,
+        ) {
+            let bytes = [start.as_bytes(), &bytes].concat();
+            for direction in [Direction::Requests, Direction::Answers] {
+                let whole = told(direction, &bytes, bytes.len().max(1));
+                let heads = |told: &[String]| -> Vec<String> {
+                    // Bytes that are no text are shown differently when they are cut.
+                    told.iter().filter(|line| !line.starts_with("body ")).cloned().collect()
+                };
+                prop_assert_eq!(heads(&told(direction, &bytes, step)), heads(&whole));
+            }
+        }
     }
 }

@@ -131,6 +131,8 @@ fn decode_text(text: &[u8], limit: usize) -> Result<Bytes, StatusCode> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -195,5 +197,45 @@ mod tests {
         assert!(is_multipart(&headers));
         headers.insert(header::CONTENT_TYPE, "application/json".parse().unwrap());
         assert!(!is_multipart(&headers));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_packed_comes_out_of_every_form(
+            rest in proptest::collection::vec(any::<u8>(), 0..600),
+            first in 0x80_u8..,
+            width in 1_usize..90,
+        ) {
+            let packet = Bytes::from([&[first][..], &rest].concat());
+            let base64 = base64::engine::general_purpose::STANDARD.encode(&packet);
+            let lines: Vec<&str> = base64.as_bytes().chunks(width)
+                .map(|line| std::str::from_utf8(line).unwrap()).collect();
+            let lines = lines.join("\r\n");
+            let armored = format!("-----BEGIN PGP MESSAGE-----\n\n{lines}\n-----END PGP MESSAGE-----\n");
+            let url_safe = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&packet);
+            for text in [lines, armored, url_safe] {
+                let json = serde_json::json!({ "data": text }).to_string();
+                prop_assert_eq!(decode(json.into(), 1_000).unwrap(), &packet);
+                prop_assert_eq!(decode(text.into(), 1_000).unwrap(), &packet);
+            }
+            prop_assert_eq!(decode(packet.clone(), 1_000).unwrap(), &packet);
+        }
+
+        #[test]
+        fn garbage_is_refused_or_shorter_than_it_was(
+            text in proptest::collection::vec(any::<u8>(), 0..300),
+            json in any::<bool>(),
+        ) {
+            let body = if json {
+                serde_json::json!({ "data": String::from_utf8_lossy(&text) }).to_string().into_bytes()
+            } else {
+                text
+            };
+            let length = body.len();
+            match decode(body.into(), 1_000) {
+                Ok(packet) => prop_assert!(packet.len() <= length),
+                Err(status) => prop_assert_eq!(status, StatusCode::BAD_REQUEST),
+            }
+        }
     }
 }
