@@ -9,7 +9,8 @@ cargo devnet [--json] [--keep] [--bins FOLDER]
 Builds relay, recipient and client, starts two relays and two recipients, lets Bobo and Peter
 write to each other, and checks what everybody saw and what it cost.
 
-  --json         print one JSON object per step, the last one with the summary
+  --json         print one JSON object per step, the last one with the summary; amounts
+                 (picodollars) and sums of bytes are decimal strings
   --keep         leave the network running until Ctrl-C, and print how to talk to it
   --bins FOLDER  use the programs in this folder instead of building them
 
