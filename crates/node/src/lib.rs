@@ -27,6 +27,7 @@ mod push;
 mod register;
 pub mod reply;
 mod rows;
+mod seen;
 pub mod store;
 mod sweep;
 mod tx;

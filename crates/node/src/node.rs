@@ -8,7 +8,7 @@ use layer_minus_wallet::Address;
 use rand::{CryptoRng, RngCore};
 
 use crate::{
-    config::{BATCH_EVENTS_MAX, NodeConfig, SEEN_UNPAID_ROWS_MAX},
+    config::{BATCH_EVENTS_MAX, NodeConfig},
     event::{Effect, Event, LaneKey, Request, RequestId},
     intake::NodeKeys,
     live::Live,
@@ -21,10 +21,6 @@ use crate::{
 const SECRET_KEY: &[u8] = b"secret";
 const GENERATION_KEY: &[u8] = b"generation";
 pub(crate) const CLIENTS_KEY: &[u8] = b"clients";
-/// How many frames of those who pay for nothing are remembered.
-pub(crate) const SEEN_UNPAID_KEY: &[u8] = b"seen-unpaid";
-/// Value of such a frame's entry among those that expire.
-pub(crate) const UNPAID: &[u8] = &[1];
 /// Before the address of a node that ever opened a lane.
 pub(crate) const LANE_PREFIX: &[u8] = b"lane:";
 
@@ -413,59 +409,11 @@ impl<S: Store> Parts<'_, S> {
         }
     }
 
-    /// Remembers the frames of a request. False, and garbage to the runtime, if one was seen before, or
-    /// has expired while it waited: by then what was seen of it may be forgotten.
-    fn see(&mut self, request: &Request, paid: bool) -> Result<bool, Stop> {
-        for mark in &request.marks {
-            let over = mark.expires_at < self.tx.now;
-            if over || self.tx.store.get(Table::Seen, &mark.digest)?.is_some() {
-                self.tx.effects.push(Effect::Garbage {
-                    request: request.id,
-                });
-                return Ok(false);
-            }
-        }
-        if !paid {
-            let rows = self.tx.get(Table::Meta, SEEN_UNPAID_KEY)?.unwrap_or(0);
-            if rows >= SEEN_UNPAID_ROWS_MAX {
-                return Err(Reason::Unavailable.into());
-            }
-            let rows = rows + request.marks.len() as u64;
-            self.tx.put(Table::Meta, SEEN_UNPAID_KEY, &rows)?;
-        }
-        let value: &[u8] = if paid { &[] } else { UNPAID };
-        for mark in &request.marks {
-            self.remember(&mark.digest, mark.expires_at, value)?;
-        }
-        Ok(true)
-    }
-
     /// Says that what came on a lane is paid for: it does not count as what strangers send.
     pub(crate) fn paid(&mut self, lane: Option<Address>) {
         self.tx
             .effects
             .extend(lane.map(|lane| Effect::Paid { lane }));
-    }
-
-    fn see_nonce(&mut self, signer: &layer_minus_message::CommandSigner) -> Result<(), Stop> {
-        let key = self
-            .ids
-            .keyed("nonce", &[signer.wallet.as_slice(), &signer.nonce]);
-        if self.tx.store.get(Table::Seen, &key)?.is_some() {
-            return Err(Reason::ReplayedNonce.into());
-        }
-        let until = signer
-            .time
-            .saturating_add(2 * layer_minus_message::limits::CLOCK_WINDOW_SECS);
-        Ok(self.remember(&key, until, &[])?)
-    }
-
-    fn remember(&mut self, digest: &[u8], expires_at: u64, value: &[u8]) -> Result<(), StoreError> {
-        // Straight to the store: having seen a frame is kept even if what it asks for is refused.
-        self.tx.store.put(Table::Seen, digest, &[])?;
-        let mut key = expires_at.to_be_bytes().to_vec();
-        key.extend_from_slice(digest);
-        self.tx.store.put(Table::SeenExpiry, &key, value)
     }
 
     pub(crate) fn is_me(&self, node: &Address) -> bool {

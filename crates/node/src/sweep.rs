@@ -9,9 +9,9 @@ use crate::{
     config::{SWEEP_ROUNDS_MAX, SWEEP_ROWS_MAX},
     event::{ConnectionId, Effect},
     mail::mailbox_refusal,
-    node::{Parts, SEEN_UNPAID_KEY, UNPAID},
+    node::Parts,
     rows::{self, Due, KeyRow, PacketRow},
-    store::{Store, StoreError, Table},
+    store::{Store, Table},
     tx::Stop,
 };
 
@@ -52,34 +52,6 @@ impl<S: Store> Parts<'_, S> {
         }
         for id in stuck {
             self.end_stream(id)?;
-        }
-        Ok(())
-    }
-
-    /// A frame is remembered until its own expiry refuses it.
-    fn sweep_seen(&mut self) -> Result<(), StoreError> {
-        let to = self.tx.now.to_be_bytes();
-        let mut unpaid = 0;
-        for _ in 0..SWEEP_ROUNDS_MAX {
-            let rows = self
-                .tx
-                .store
-                .scan(Table::SeenExpiry, &[], &to, SWEEP_ROWS_MAX)?;
-            for (key, value) in &rows {
-                unpaid += u64::from(value.as_slice() == UNPAID);
-                if let Some((_, digest)) = key.split_at_checked(8) {
-                    self.tx.delete(Table::Seen, digest)?;
-                }
-                self.tx.delete(Table::SeenExpiry, key)?;
-            }
-            if rows.len() < SWEEP_ROWS_MAX {
-                break;
-            }
-        }
-        if unpaid > 0 {
-            let rows: u64 = self.tx.get(Table::Meta, SEEN_UNPAID_KEY)?.unwrap_or(0);
-            let rows = rows.saturating_sub(unpaid);
-            self.tx.put(Table::Meta, SEEN_UNPAID_KEY, &rows)?;
         }
         Ok(())
     }

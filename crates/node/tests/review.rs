@@ -295,8 +295,11 @@ fn frames_that_nobody_pays_for_are_remembered_up_to_a_limit() {
     world.command(bobo.address(), Command::Status);
     assert_eq!(rows(&world), 3, "paid for");
     let full = SEEN_UNPAID_ROWS_MAX.to_string();
+    let store = world.node.store_mut();
+    store.begin().unwrap();
     let key = b"seen-unpaid";
-    Store::put(world.node.store_mut(), Table::Meta, key, full.as_bytes()).unwrap();
+    store.put(Table::Meta, key, full.as_bytes()).unwrap();
+    store.commit().unwrap();
     let request = world.request(None, SMALL);
     let id = request.id;
     let effects = world.run(vec![Event::See { request }]);

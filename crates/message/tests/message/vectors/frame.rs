@@ -1,5 +1,7 @@
 //! Frames, good and bad.
 
+use layer_minus_message::limits::FRAME_LIFETIME_SECS_MAX;
+
 use super::*;
 
 #[test]
@@ -22,7 +24,7 @@ fn frames() {
             Frame {
                 kind: Kind::Command,
                 reply_key: ReplyKey::from_bytes([0xff; 32]),
-                expires_at: NOW + 86_400,
+                expires_at: NOW + FRAME_LIFETIME_SECS_MAX,
                 inbox: None,
                 body: Bytes::new(),
             },
@@ -64,7 +66,7 @@ fn frames() {
             with("\"version\":1", "\"version\":2,\"new\":0"),
         ),
         ("expired a second ago", with("1800003600", "1799999999")),
-        ("expires too late", with("1800003600", "1800086401")),
+        ("expires too late", with("1800003600", "1800007801")),
         ("unknown field", with("{", "{\"new\":0,")),
         ("double key", with("{", "{\"kind\":\"mail\",")),
         (
