@@ -452,7 +452,8 @@ fn a_store_without_room_says_so_and_keeps_what_it_has() {
     let site = Site::new(RECIPIENT);
     site.json(&["invite", "--amount", "$1"]);
     let size = fs::metadata(site.data().join("store.db")).unwrap().len();
-    let limit = format!("max_bytes = {}", size + 20_000);
+    // Half of so little is the reserve.
+    let limit = format!("max_bytes = {}", 2 * (size + 20_000));
     site.edit("#max_bytes = 10000000000", &limit);
     let words = ["invite", "--amount", "$1", "--count", "5000", "--json"];
     let done = site.run(&words).fails(1, "full");

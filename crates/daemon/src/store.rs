@@ -27,6 +27,17 @@ pub(crate) fn failed(config: &Config) -> impl Fn(StoreError) -> DaemonError + us
     }
 }
 
+/// Room on the disk that a running node holds back, bytes: twice the log that SQLite moves into the
+/// database at a time.
+const BALLAST_BYTES: u64 = 32 << 20;
+
+/// Opens it for the node itself, which has to make room when the disk is full.
+pub(crate) fn open_to_run(config: &Config) -> Result<SqliteStore, DaemonError> {
+    let mut options = config.store.options();
+    options.ballast_bytes = BALLAST_BYTES;
+    SqliteStore::open(path(config), options).map_err(failed(config))
+}
+
 /// Opens it for writing; it is made if there is none.
 pub(crate) fn open(config: &Config) -> Result<SqliteStore, DaemonError> {
     SqliteStore::open(path(config), config.store.options()).map_err(failed(config))

@@ -77,6 +77,11 @@ pub fn invite<S: Store>(
         .map(|byte| char::from(INVITE_ALPHABET[usize::from(byte % 32)]));
     let code: String = letters.collect();
     transaction(store, |store| {
+        if !store.has_room()? {
+            return Err(StoreError::Full(
+                "what is left is for collecting mail".to_owned(),
+            ));
+        }
         let key = sha256(code.as_bytes());
         store.put(
             Table::Invites,

@@ -116,6 +116,11 @@ impl<S: Store> Parts<'_, S> {
         packet: &PacketRow,
         acknowledged: bool,
     ) -> Result<(), Stop> {
+        // First what makes room, then what takes some: a full store must let mail go.
+        let key = rows::packet_key(wallet, seq);
+        self.tx.delete(Table::Packets, &key)?;
+        self.tx.delete(Table::Bodies, &key)?;
+        self.tx.unschedule(packet.kept_until, Due::Packet, &key)?;
         self.charge_storage(row, packet)?;
         if acknowledged && packet.begun && packet.pushes == 0 {
             // It was received on a stream that fell before the socket said so.
@@ -131,10 +136,7 @@ impl<S: Store> Parts<'_, S> {
         } else {
             self.void(packet.push)?;
         }
-        let key = rows::packet_key(wallet, seq);
-        self.tx.delete(Table::Packets, &key)?;
-        self.tx.delete(Table::Bodies, &key)?;
-        Ok(self.tx.unschedule(packet.kept_until, Due::Packet, &key)?)
+        Ok(())
     }
 
     fn charge_storage(&mut self, row: &mut MailboxRow, packet: &PacketRow) -> Result<(), Stop> {

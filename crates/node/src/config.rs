@@ -16,6 +16,9 @@ pub const SEEN_UNPAID_ROWS_MAX: u64 = 2_000_000;
 pub const LANE_SECS: u64 = 24 * 3_600;
 /// Rows that the sweep takes at a time.
 pub const SWEEP_ROWS_MAX: usize = 256;
+/// Most bytes of mail that one transaction of the sweep drops: what is dropped is overwritten, and that
+/// takes room in a log.
+pub const DROP_BYTES_MAX: u64 = 8_000_000;
 /// How many times one tick takes them from each table: more than can come in between two ticks.
 pub const SWEEP_ROUNDS_MAX: usize = 64;
 /// Most numbers without a packet that one search for the next push passes over.

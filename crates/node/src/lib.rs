@@ -13,6 +13,7 @@
 mod account;
 pub mod admin;
 mod challenges;
+mod chores;
 mod collect;
 pub mod config;
 pub mod conformance;
@@ -26,6 +27,7 @@ mod node;
 mod push;
 mod register;
 pub mod reply;
+mod room;
 mod rows;
 mod seen;
 pub mod store;

@@ -114,12 +114,14 @@ impl Live {
             .map_or(0, |leases| leases.held_by(id.0))
     }
 
-    /// Remembers that the entry which the sweep was at cannot be swept.
-    pub(crate) fn quarantine(&mut self) {
-        if let Some(entry) = self.sweeping.take()
-            && self.quarantined.len() < QUARANTINED_MAX
-        {
-            self.quarantined.insert(entry);
+    /// Remembers that the entry which the sweep was at cannot be swept; false if it cannot be passed
+    /// over.
+    pub(crate) fn quarantine(&mut self) -> bool {
+        match self.sweeping.take() {
+            Some(entry) if self.quarantined.len() < QUARANTINED_MAX => {
+                self.quarantined.insert(entry)
+            }
+            _ => false,
         }
     }
 

@@ -41,6 +41,7 @@ pub struct MemoryStore {
     over: Cell<bool>,
     commits: u64,
     capacity_bytes: Option<u64>,
+    reserve_bytes: u64,
     next_commit_fails: Option<StoreError>,
 }
 
@@ -91,6 +92,11 @@ impl MemoryStore {
     /// [`StoreError::Full`]; `None` lifts the limit.
     pub fn set_capacity(&mut self, bytes: Option<u64>) {
         self.capacity_bytes = bytes;
+    }
+
+    /// Test knob: [`Store::has_room`] says no when less than this is left of the capacity.
+    pub fn set_reserve(&mut self, bytes: u64) {
+        self.reserve_bytes = bytes;
     }
 
     /// Test knob: reads that meet this committed row fail with [`StoreError::Damaged`] until it is
@@ -302,6 +308,12 @@ impl Store for MemoryStore {
             }
         }
         Ok(found)
+    }
+
+    fn has_room(&self) -> Result<bool, StoreError> {
+        let used = self.current().map_or(self.used_bytes, |t| t.used_bytes);
+        let left = self.capacity_bytes.map(|all| all.saturating_sub(used));
+        Ok(left.is_none_or(|left| left >= self.reserve_bytes))
     }
 }
 

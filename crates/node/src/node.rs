@@ -127,8 +127,9 @@ impl<S: Store> Node<S> {
     ///
     /// If the store fails nothing of the batch was kept: its requests are told to try later, and every
     /// stream is closed, because what they were told and what is stored may no longer agree. If it was
-    /// one damaged row, the requests are tried again one by one, so that only those that need the row
-    /// fail. Events above the limit are refused.
+    /// one damaged row, or for want of room, the requests are tried again one by one, so that only those
+    /// fail that need the row or the room. A tick does what it can in small transactions, and what fails
+    /// of it closes nobody else's stream. Events above the limit are refused.
     pub fn handle_batch(
         &mut self,
         mut events: Vec<Event>,
@@ -147,17 +148,7 @@ impl<S: Store> Node<S> {
             self.work(events, &mut batch, now, rng);
         }
         if tick {
-            match self.try_batch(vec![Event::Tick], now, rng) {
-                Ok(effects) => batch.effects.extend(effects),
-                Err(error) => {
-                    // Only damage stays; a full disk passes.
-                    if matches!(error, StoreError::Damaged { .. }) {
-                        self.live.quarantine();
-                    }
-                    batch.effects.extend(self.drop_connections());
-                    batch.error = Some(error);
-                }
-            }
+            self.tick(&mut batch, now);
         }
         batch
             .effects
@@ -180,13 +171,18 @@ impl<S: Store> Node<S> {
             Err(error) => error,
         };
         batch.effects.extend(self.drop_connections());
-        let one_row = matches!(error, StoreError::Damaged { .. }) && events.len() > 1;
+        let one_by_one = match error {
+            StoreError::Damaged { .. } => events.len() > 1,
+            // A single one as well: the store may have released what it held back for this.
+            StoreError::Full(_) => true,
+            _ => false,
+        };
         batch.error = Some(error);
         for event in events {
             let Some(request) = request_of(&event) else {
                 continue;
             };
-            match one_row.then(|| self.try_batch(vec![event], now, rng)) {
+            match one_by_one.then(|| self.try_batch(vec![event], now, rng)) {
                 Some(Ok(effects)) => batch.effects.extend(effects),
                 Some(Err(_)) => {
                     batch.effects.extend(self.drop_connections());
@@ -203,12 +199,22 @@ impl<S: Store> Node<S> {
         now: u64,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<Vec<Effect>, StoreError> {
-        let Self { store, .. } = self;
-        store.begin()?;
-        match self.run(events, now, rng) {
-            Ok(effects) => {
+        self.transact(now, |parts| parts.run(events, rng))
+            .map(|((), effects)| effects)
+    }
+
+    /// Runs `work` in a transaction of its own; its effects are durable on return.
+    pub(crate) fn transact<T>(
+        &mut self,
+        now: u64,
+        work: impl FnOnce(&mut Parts<'_, S>) -> Result<T, StoreError>,
+    ) -> Result<(T, Vec<Effect>), StoreError> {
+        self.store.begin()?;
+        let outcome = self.begun(now, work);
+        match outcome {
+            Ok(done) => {
                 self.store.commit()?;
-                Ok(effects)
+                Ok(done)
             }
             Err(error) => {
                 // The first failure is the one to report; a second says the same.
@@ -218,37 +224,27 @@ impl<S: Store> Node<S> {
         }
     }
 
-    fn run(
+    fn begun<T>(
         &mut self,
-        events: Vec<Event>,
         now: u64,
-        rng: &mut (impl RngCore + CryptoRng),
-    ) -> Result<Vec<Effect>, StoreError> {
+        work: impl FnOnce(&mut Parts<'_, S>) -> Result<T, StoreError>,
+    ) -> Result<(T, Vec<Effect>), StoreError> {
+        let has_room = self.store.has_room()?;
         let mut parts = Parts {
             keys: &self.keys,
             config: &self.config,
             ids: &self.ids,
             generation: self.generation,
             live: &mut self.live,
+            has_room,
             tx: Tx {
                 store: &mut self.store,
                 now,
                 effects: Vec::new(),
             },
         };
-        for event in events {
-            let request = request_of(&event);
-            match parts.handle(event, rng) {
-                Ok(()) => {}
-                Err(Stop::Refuse(reason)) => {
-                    if let Some(request) = request {
-                        parts.tx.answer(request, Answer::Refused(reason));
-                    }
-                }
-                Err(Stop::Store(error)) => return Err(error),
-            }
-        }
-        Ok(parts.tx.effects)
+        let value = work(&mut parts)?;
+        Ok((value, parts.tx.effects))
     }
 
     fn drop_connections(&mut self) -> Vec<Effect> {
@@ -331,11 +327,36 @@ pub(crate) struct Parts<'a, S> {
     pub(crate) ids: &'a Ids,
     pub(crate) generation: u64,
     pub(crate) live: &'a mut Live,
+    /// Whether the store has more than the reserve that collecting and expiring need.
+    pub(crate) has_room: bool,
     pub(crate) tx: Tx<'a, S>,
 }
 
 impl<S: Store> Parts<'_, S> {
+    fn run(
+        &mut self,
+        events: Vec<Event>,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Result<(), StoreError> {
+        for event in events {
+            let request = request_of(&event);
+            match self.handle(event, rng) {
+                Ok(()) => {}
+                Err(Stop::Refuse(reason)) => {
+                    if let Some(request) = request {
+                        self.tx.answer(request, Answer::Refused(reason));
+                    }
+                }
+                Err(Stop::Store(error)) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     fn handle(&mut self, event: Event, rng: &mut (impl RngCore + CryptoRng)) -> Result<(), Stop> {
+        if !self.may_write(&event)? {
+            return Err(Reason::Unavailable.into());
+        }
         match event {
             Event::Mail {
                 request,
@@ -365,7 +386,8 @@ impl<S: Store> Parts<'_, S> {
             }
             Event::Handed { connection, seq } => self.handed(connection, seq)?,
             Event::Closed { connection } => self.closed(connection)?,
-            Event::Tick => self.tick()?,
+            // Not part of a batch: it has transactions of its own.
+            Event::Tick => {}
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use layer_minus_message::{CommandSigner, Reason, limits::CLOCK_WINDOW_SECS};
 
 use crate::{
-    config::{SEEN_UNPAID_ROWS_MAX, SWEEP_ROUNDS_MAX, SWEEP_ROWS_MAX},
+    config::{SEEN_UNPAID_ROWS_MAX, SWEEP_ROWS_MAX},
     event::{Effect, Request},
     node::Parts,
     store::{Store, StoreError, Table},
@@ -62,31 +62,26 @@ impl<S: Store> Parts<'_, S> {
         self.tx.store.put(Table::SeenExpiry, &key, value)
     }
 
-    /// A frame is remembered until its own expiry refuses it.
-    pub(crate) fn sweep_seen(&mut self) -> Result<(), StoreError> {
+    /// Forgets frames that their own expiry refuses by now, some of them; true if there may be more.
+    pub(crate) fn sweep_seen(&mut self) -> Result<bool, StoreError> {
         let to = self.tx.now.to_be_bytes();
+        let rows = self
+            .tx
+            .store
+            .scan(Table::SeenExpiry, &[], &to, SWEEP_ROWS_MAX)?;
         let mut unpaid = 0;
-        for _ in 0..SWEEP_ROUNDS_MAX {
-            let rows = self
-                .tx
-                .store
-                .scan(Table::SeenExpiry, &[], &to, SWEEP_ROWS_MAX)?;
-            for (key, value) in &rows {
-                unpaid += u64::from(value.as_slice() == UNPAID);
-                if let Some((_, digest)) = key.split_at_checked(8) {
-                    self.tx.delete(Table::Seen, digest)?;
-                }
-                self.tx.delete(Table::SeenExpiry, key)?;
+        for (key, value) in &rows {
+            unpaid += u64::from(value.as_slice() == UNPAID);
+            if let Some((_, digest)) = key.split_at_checked(8) {
+                self.tx.delete(Table::Seen, digest)?;
             }
-            if rows.len() < SWEEP_ROWS_MAX {
-                break;
-            }
+            self.tx.delete(Table::SeenExpiry, key)?;
         }
         if unpaid > 0 {
-            let rows: u64 = self.tx.get(Table::Meta, UNPAID_KEY)?.unwrap_or(0);
-            let rows = rows.saturating_sub(unpaid);
-            self.tx.put(Table::Meta, UNPAID_KEY, &rows)?;
+            let remembered: u64 = self.tx.get(Table::Meta, UNPAID_KEY)?.unwrap_or(0);
+            let remembered = remembered.saturating_sub(unpaid);
+            self.tx.put(Table::Meta, UNPAID_KEY, &remembered)?;
         }
-        Ok(())
+        Ok(rows.len() >= SWEEP_ROWS_MAX)
     }
 }

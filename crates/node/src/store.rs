@@ -165,6 +165,11 @@ pub trait Store: Send {
         to: &[u8],
         limit: usize,
     ) -> Result<Vec<Row>, StoreError>;
+    /// Whether there is room for new mail beyond the reserve that collecting and expiring it need. A
+    /// store that is never full says yes.
+    fn has_room(&self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
 }
 
 impl<S: Store + ?Sized> Store for Box<S> {
@@ -194,5 +199,8 @@ impl<S: Store + ?Sized> Store for Box<S> {
         limit: usize,
     ) -> Result<Vec<Row>, StoreError> {
         (**self).scan(table, from, to, limit)
+    }
+    fn has_room(&self) -> Result<bool, StoreError> {
+        (**self).has_room()
     }
 }

@@ -36,6 +36,9 @@
 //! put in the place of a damaged store, the old `-wal` and `-shm` must be moved away with it:
 //! SQLite would replay the old log into the new file.
 //!
+//! `store.db-ballast`, if [`Options::ballast_bytes`] asks for it, holds nothing: it is removed when the
+//! disk is full, so that there is room for what makes room.
+//!
 //! # Several processes
 //! A daemon keeps the store open while an operator's command writes a grant: each transaction
 //! takes the write lock at its beginning and waits for it up to [`Options::busy_timeout`].
@@ -43,6 +46,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod backup;
+mod ballast;
 mod digest;
 mod error;
 mod files;

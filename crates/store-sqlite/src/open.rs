@@ -1,5 +1,6 @@
 //! Opening a store, and making one.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use layer_minus_node::store::StoreError;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::ballast::Ballast;
 use crate::error::{from_io, from_sqlite};
 use crate::files::{self, Draft, LOG_SUFFIXES, beside};
 use crate::layout::Statements;
@@ -30,7 +32,8 @@ impl SqliteStore {
     /// was refused is left as it is.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
         let path = absolute(path.as_ref())?;
-        if !path.exists() {
+        let is_new = !path.exists();
+        if is_new {
             create(&path)?;
         }
         files::check_length(&path)?;
@@ -46,11 +49,15 @@ impl SqliteStore {
         require_log(&connection, &path)?;
         schema::migrate(&connection, &path, &MIGRATIONS)?;
         schema::check_tables(&connection, &path)?;
+        let ballast =
+            (options.ballast_bytes > 0).then(|| Ballast::of(&path, options.ballast_bytes, is_new));
         let store = Self {
             connection,
             path,
             statements: Statements::all(),
             writable: true,
+            ballast,
+            max_bytes: Cell::new(None),
         };
         store.set_max_bytes(options.max_bytes)?;
         Ok(store)
@@ -85,6 +92,8 @@ impl SqliteStore {
             path,
             statements: Statements::all(),
             writable: false,
+            ballast: None,
+            max_bytes: Cell::new(None),
         })
     }
 }

@@ -7,6 +7,10 @@ pub(crate) const CHECKPOINT_BYTES: u64 = 16 << 20;
 /// Bytes of log that are kept allocated once they were used: a nearly full disk can then still
 /// take the deletions that make room.
 pub(crate) const LOG_KEPT_BYTES: u64 = 32 << 20;
+/// Room under [`Options::max_bytes`] that is left to what makes room: at least so much, bytes.
+pub(crate) const RESERVE_BYTES_MIN: u64 = 4_000_000;
+/// The same as a part of it: one in so many.
+pub(crate) const RESERVE_PART: u64 = 100;
 /// Prepared statements kept: five for every table and those of the transactions.
 pub(crate) const STATEMENTS_KEPT: usize = 128;
 /// How long a read-only handle waits for a lock.
@@ -28,6 +32,9 @@ pub struct Options {
     /// may not. The log beside the file is not counted: allow it 64 MiB. A file that is already
     /// larger stays so and grows no further.
     pub max_bytes: Option<u64>,
+    /// Bytes of a file that is held back on the disk and removed when it is full, 0 for none; new mail
+    /// is refused until it can be laid again. Default: 0.
+    pub ballast_bytes: u64,
 }
 
 impl Default for Options {
@@ -36,6 +43,7 @@ impl Default for Options {
             busy_timeout: Duration::from_secs(5),
             cache_bytes: 32 << 20,
             max_bytes: None,
+            ballast_bytes: 0,
         }
     }
 }

@@ -4,6 +4,7 @@ use layer_minus_node::store::StoreError;
 
 use crate::error::{from_io, from_sqlite};
 use crate::files::{LOG_SUFFIXES, beside};
+use crate::options::{RESERVE_BYTES_MIN, RESERVE_PART};
 use crate::store::SqliteStore;
 
 /// Free pages given back in one transaction: few, so that other writers get their turn.
@@ -77,12 +78,39 @@ impl SqliteStore {
         let page_bytes = self.number("page_size")?.max(1);
         // Zero pages would only ask.
         let pages = max_bytes.map_or(MAX_PAGES, |bytes| (bytes / page_bytes).clamp(1, MAX_PAGES));
-        self.query(&format!("PRAGMA max_page_count = {pages}"))
+        self.query(&format!("PRAGMA max_page_count = {pages}"))?;
+        self.max_bytes.set(max_bytes);
+        Ok(())
+    }
+
+    /// Whether more is left under the limit than the reserve.
+    pub(crate) fn is_above_reserve(&self) -> Result<bool, StoreError> {
+        let Some(max_bytes) = self.max_bytes.get() else {
+            return Ok(true);
+        };
+        let reserve = (max_bytes / RESERVE_PART)
+            .max(RESERVE_BYTES_MIN)
+            // A limit so small is for tests and trials, which want to store something.
+            .min(max_bytes / 2);
+        let used = self
+            .number("page_count")?
+            .saturating_sub(self.number("freelist_count")?)
+            .saturating_mul(self.number("page_size")?);
+        Ok(max_bytes.saturating_sub(used) > reserve)
+    }
+
+    /// Gives up the ballast, unless it was the limit that was reached and not the disk.
+    pub(crate) fn release_ballast(&self) {
+        let limit = !self.is_above_reserve().unwrap_or(true);
+        if let (Some(ballast), false) = (&self.ballast, limit) {
+            ballast.release();
+        }
     }
 
     pub(crate) fn number(&self, pragma: &str) -> Result<u64, StoreError> {
         self.connection
-            .query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0))
+            .prepare_cached(&format!("PRAGMA {pragma}"))
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
             .map_err(from_sqlite)
     }
 

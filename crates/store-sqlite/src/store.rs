@@ -1,5 +1,6 @@
 //! The store itself: transactions and rows.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 use layer_minus_node::store::{Row, Store, StoreError, Table};
 use rusqlite::{Connection, params};
 
+use crate::ballast::Ballast;
 use crate::digest;
 use crate::error::{damaged, from_sqlite};
 use crate::layout::Statements;
@@ -22,6 +24,9 @@ pub struct SqliteStore {
     pub(crate) path: PathBuf,
     pub(crate) statements: BTreeMap<Table, Statements>,
     pub(crate) writable: bool,
+    pub(crate) ballast: Option<Ballast>,
+    /// The limit in force, bytes.
+    pub(crate) max_bytes: Cell<Option<u64>>,
 }
 
 impl SqliteStore {
@@ -71,6 +76,9 @@ impl SqliteStore {
 
     /// Hands on an outcome; an error ends the transaction.
     fn settle<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(StoreError::Full(_)) = &outcome {
+            self.release_ballast();
+        }
         if outcome.is_err() && self.in_transaction() {
             // When even that fails, SQLite has gone into its error state, which ends it too.
             let _ = self.connection.execute_batch("ROLLBACK");
@@ -172,7 +180,8 @@ impl Store for SqliteStore {
             return self.settle(Err(StoreError::Misuse("a transaction was already open")));
         }
         // The write lock at once: a transaction never has to be given up half-way for another's.
-        self.run("BEGIN IMMEDIATE", [])
+        let outcome = self.run("BEGIN IMMEDIATE", []);
+        self.settle(outcome)
     }
 
     fn commit(&mut self) -> Result<(), StoreError> {
@@ -215,6 +224,11 @@ impl Store for SqliteStore {
             return Ok(Vec::new());
         }
         self.settle(self.read_range(table, from, to, limit))
+    }
+
+    fn has_room(&self) -> Result<bool, StoreError> {
+        let held = self.ballast.as_ref().is_none_or(Ballast::is_held);
+        Ok(held && self.settle(self.is_above_reserve())?)
     }
 }
 

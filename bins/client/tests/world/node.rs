@@ -126,7 +126,7 @@ impl Node {
     }
 
     /// Changes a setting whose default is shown in the configuration.
-    fn set(&self, key: &str, value: &str) {
+    pub fn set(&self, key: &str, value: &str) {
         let (from, to) = (format!("\n#{key} = "), format!("\n{key} = {value} # "));
         self.replace(&from, &to);
     }

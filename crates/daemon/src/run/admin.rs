@@ -39,7 +39,7 @@ pub(super) struct Health {
 
 struct Finding {
     at: Instant,
-    result: Result<(), StoreError>,
+    result: Result<bool, StoreError>,
 }
 
 impl Health {
@@ -56,7 +56,8 @@ impl Health {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Status and text. Writes a row, durably: a disk that is full or gone shows only then.
+    /// Status and text. Writes a row, durably: a disk that is full or gone shows only then. A node that
+    /// is down to its reserve is well: clients collect what makes it full.
     fn look(&self) -> (u16, String) {
         if self.stopping.load(Ordering::Relaxed) {
             return (503, "stopping\n".to_owned());
@@ -67,9 +68,12 @@ impl Health {
             .as_ref()
             .is_none_or(|found| found.at.elapsed() > FRESH)
         {
-            let result = write(store);
+            let result = write(store).and_then(|()| store.has_room());
             if let Err(error) = &result {
                 warn!(%error, "health: the store failed");
+            }
+            if result == Ok(false) {
+                warn!("health: no room for new mail");
             }
             *found = Some(Finding {
                 at: Instant::now(),
@@ -78,6 +82,7 @@ impl Health {
         }
         match found.as_ref().map(|found| &found.result) {
             Some(Err(error)) => (503, format!("{error}\n")),
+            Some(Ok(false)) => (200, "ok, but no room for new mail\n".to_owned()),
             _ => (200, "ok\n".to_owned()),
         }
     }

@@ -90,7 +90,7 @@ async fn run_with(
     let now = clock::now();
     let record = record::current(config, composition, &keys, now)?;
     let table = Table::new(config.directory.limits(), config.network());
-    let store = store::open(config)?;
+    let store = store::open_to_run(config)?;
     let health = admin::Health::new(store::open(config)?);
     let node = Node::open(
         store,

@@ -1,0 +1,45 @@
+//! A recipient whose store is full: what it accepted is collected or expires, and that makes room.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod world;
+
+use std::{fs, thread, time::Duration};
+
+use world::{Person, World};
+
+/// Bytes of a file that is more than the store of [`World`] has room for, and less than twice that.
+const FILE_BYTES: usize = 12_000_000;
+
+/// Sends a file of which the node has no room for the end.
+fn fill(peter: &Person) {
+    let path = peter.file("film");
+    let body: Vec<u8> = (0..FILE_BYTES).map(|at| (at * 7 % 251) as u8).collect();
+    fs::write(&path, body).unwrap();
+    let sent = peter.via(&["send", "bobo", "--file", &path.to_string_lossy()]);
+    let error = sent.failed(3);
+    assert_eq!(error["reason"]["reason"], "unavailable", "{error}");
+}
+
+#[test]
+fn a_full_store_gives_out_what_it_has_and_lets_it_expire() {
+    // 4 MB of it are kept for making room.
+    let mut world = World::start_with(&[("max_bytes", "12000000")]);
+    let (bobo, peter) = world.bobo_and_peter();
+    fill(&peter);
+    // Collected, the room is for the rest, which waits in the outbox.
+    bobo.via(&["listen", "--once"]).failed(5);
+    peter.via(&["send", "--resume"]).ok();
+    assert_eq!(bobo.collect(1)[0]["bytes"], FILE_BYTES.to_string());
+
+    let retention_secs = 20;
+    world.b.kill_9();
+    world.b.set("retention_secs", &retention_secs.to_string());
+    world.b.start();
+    fill(&peter);
+    thread::sleep(Duration::from_secs(retention_secs + 2));
+    peter.via(&["send", "--resume"]).ok();
+    let listened = bobo.via(&["listen", "--once"]);
+    let told = listened.lines.iter().any(|line| line["event"] == "gap");
+    assert!(told, "{}", listened.story);
+}
