@@ -5,7 +5,7 @@
 
 mod world;
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, thread, time::Duration};
 
 use sha2::{Digest as _, Sha256};
 use world::{World, shown, texts};
@@ -157,4 +157,23 @@ fn a_second_device_gets_the_mail_too() {
         assert_eq!(texts(&messages), ["on all screens"]);
         assert_eq!(messages[0]["from_name"], "peter");
     }
+}
+
+#[test]
+fn what_was_dropped_is_told_when_nothing_else_waits() {
+    let world = World::start_with(&[("retention_secs", "2")]);
+    let (bobo, peter) = world.bobo_and_peter();
+    peter.send("bobo", "too late");
+    thread::sleep(Duration::from_secs(4));
+    let listened = bobo.via(&["listen", "--once"]);
+    let gap = listened.lines.iter().find(|line| line["event"] == "gap");
+    let gap = gap.unwrap_or_else(|| panic!("{}", listened.story));
+    assert_eq!((&gap["from"], &gap["through"]), (&"1".into(), &"1".into()));
+    // Told once.
+    let again = bobo.via(&["listen", "--once"]);
+    assert!(
+        again.lines.iter().all(|line| line["event"] != "gap"),
+        "{}",
+        again.story
+    );
 }

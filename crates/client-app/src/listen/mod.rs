@@ -29,6 +29,8 @@ const ACK_AGAIN: Duration = Duration::from_secs(5);
 const ACK_PACKETS: u32 = 32;
 /// `--once` ends when nothing came for so long.
 const ONCE_IDLE: Duration = Duration::from_secs(5);
+/// The same when the node says that nothing waits: what it dropped is told right after.
+const ONCE_NOTHING: Duration = Duration::from_millis(500);
 /// How long the last acknowledgements may take.
 const LAST_ACKS: Duration = Duration::from_secs(15);
 
@@ -236,7 +238,10 @@ impl Session<'_> {
                 () = sleep_some(self.deadline) => break Left::Done,
                 () = sleep_until(idle_at), if self.once => break Left::Done,
             }
-            if self.is_enough() || (self.once && waiting == Some(0)) {
+            if waiting == Some(0) {
+                idle_at = idle_at.min(Instant::now() + ONCE_NOTHING);
+            }
+            if self.is_enough() {
                 break Left::Done;
             }
         };
