@@ -160,6 +160,29 @@ fn a_second_device_gets_the_mail_too() {
 }
 
 #[test]
+fn a_quote_is_what_is_sent_on_both_sides_of_the_small_packets_end() {
+    let world = World::start();
+    let (bobo, peter) = world.bobo_and_peter();
+    // Nobody has Peter's card but Bobo, whom he has not written to yet: it goes along.
+    let check = |length: usize| {
+        let text = "x".repeat(length);
+        let quote = peter.via(&["send", "bobo", &text, "--quote"]).ok();
+        let quoted = quote.last().unwrap()["bytes_on_wire"].clone();
+        assert_eq!(peter.send("bobo", &text)["bytes"], quoted, "{length} bytes");
+        quoted
+    };
+    let mut sizes: Vec<_> = vec![check(3_950)];
+    sizes.extend([4_500, 5_000, 5_400, 7_000].map(check));
+    assert!(sizes.contains(&"16000".into()) && sizes.contains(&"1000000".into()));
+    // Without a person the quote is a range that holds both.
+    let range = peter.ok(&["quote", "--bytes", "4500"]);
+    let range = range.last().unwrap();
+    assert_eq!(range["bytes_on_wire"], "1000000");
+    assert_eq!(range["bytes_on_wire_least"], "16000");
+    drop(bobo);
+}
+
+#[test]
 fn what_was_dropped_is_told_when_nothing_else_waits() {
     let world = World::start_with(&[("retention_secs", "2")]);
     let (bobo, peter) = world.bobo_and_peter();

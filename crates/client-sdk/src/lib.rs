@@ -80,7 +80,7 @@ pub use error::SdkError;
 pub use identity::{Identity, Membership, Superseded, Terms, Wallets};
 pub use inbox::Inbox;
 pub use mail::SealedMail;
-pub use quote::{Quote, quote};
+pub use quote::{Quote, quote, quote_least, quote_packets};
 pub use receive::{Foreign, Received};
 pub use request::Desk;
 pub use route::{HOPS_MAX, Network, Outgoing, Route};

@@ -38,20 +38,45 @@ impl Quote {
     }
 }
 
-/// The price of `bytes` of content through a relay and `hops` further nodes.
-///
-/// Small content is taken to fit the smallest packet if it does so whatever else the letter says.
+/// The price of `bytes` of content through a relay and `hops` further nodes, at most: the letter may
+/// carry a card, a name and what it answers. [`quote_packets`] tells it exactly once it is planned.
 #[must_use]
 pub fn quote(bytes: u64, prices: &Prices, sizes: &Sizes, hops: usize) -> Quote {
+    quote_with(bytes, LETTER_OVERHEAD_MAX, prices, sizes, hops)
+}
+
+/// The same, at least: the shortest letter that can be.
+#[must_use]
+pub fn quote_least(bytes: u64, prices: &Prices, sizes: &Sizes, hops: usize) -> Quote {
+    quote_with(bytes, LETTER_OVERHEAD_MIN, prices, sizes, hops)
+}
+
+fn quote_with(
+    bytes: u64,
+    overhead_bytes: u64,
+    prices: &Prices,
+    sizes: &Sizes,
+    hops: usize,
+) -> Quote {
     let part = part_bytes(sizes).max(1);
-    let full = bytes / part;
-    let rest = bytes % part;
-    let mut packets = full;
-    let mut wire = u128::from(full) * sizes.largest() as u128;
-    if rest > 0 || full == 0 {
-        packets += 1;
-        wire += size_for(rest, sizes) as u128;
-    }
+    let (full, rest) = (bytes / part, bytes % part);
+    let last = (rest > 0 || full == 0).then(|| size_for(rest, overhead_bytes, sizes));
+    quote_packets(bytes, full, last, prices, sizes, hops)
+}
+
+/// The price of a content that takes `full` packets of the largest size and one of `last` bytes.
+#[must_use]
+pub fn quote_packets(
+    bytes: u64,
+    full: u64,
+    last: Option<usize>,
+    prices: &Prices,
+    sizes: &Sizes,
+    hops: usize,
+) -> Quote {
+    let packets = full.saturating_add(u64::from(last.is_some()));
+    let wire = (u128::from(full) * sizes.largest() as u128)
+        .saturating_add(last.unwrap_or_default() as u128);
     let hours = u128::from(prices.storage_per_kb_hour) * HOURS_PER_DAY;
     // From the sender to the first relay, from there to each hop and to the node.
     let links = 2 + hops as u128;
@@ -67,11 +92,15 @@ pub fn quote(bytes: u64, prices: &Prices, sizes: &Sizes, hops: usize) -> Quote {
     }
 }
 
-/// Bytes of everything in a typical letter but its body: seal, claims, proof with delegation.
-const LETTER_OVERHEAD_TYPICAL: u64 = 3_400;
+/// Bytes of everything in a letter but its body, at least: what a seal may take, claims, a proof by a
+/// device with its delegation.
+const LETTER_OVERHEAD_MIN: u64 = 2_300;
+/// The same at most, as far as this crate makes letters: with a card, the longest name, and what it
+/// answers.
+const LETTER_OVERHEAD_MAX: u64 = 5_500;
 
-fn size_for(body_bytes: u64, sizes: &Sizes) -> usize {
-    let needed = usize::try_from(body_bytes.saturating_add(LETTER_OVERHEAD_TYPICAL));
+fn size_for(body_bytes: u64, overhead_bytes: u64, sizes: &Sizes) -> usize {
+    let needed = usize::try_from(body_bytes.saturating_add(overhead_bytes));
     needed
         .ok()
         .and_then(|needed| sizes.smallest_for(needed))
@@ -104,6 +133,9 @@ mod tests {
         let part = part_bytes(&sizes);
         assert_eq!(quote(0, &prices, &sizes, 0).bytes_on_wire, 16_000);
         assert_eq!(quote(100, &prices, &sizes, 0).bytes_on_wire, 16_000);
+        // Between what fits for certain and what never does.
+        assert_eq!(quote(4_000, &prices, &sizes, 0).bytes_on_wire, 1_000_000);
+        assert_eq!(quote_least(4_000, &prices, &sizes, 0).bytes_on_wire, 16_000);
         assert_eq!(quote(10_000, &prices, &sizes, 0).bytes_on_wire, 1_000_000);
         assert_eq!(quote(part, &prices, &sizes, 0).packets, 1);
         let more = quote(part + 1, &prices, &sizes, 3);

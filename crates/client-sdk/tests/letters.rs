@@ -497,3 +497,44 @@ fn a_registration_may_be_answered_by_the_stream() {
         .collect();
     assert_eq!(names, ["registered", "listening"]);
 }
+
+#[test]
+fn a_quote_holds_for_the_longest_head_and_for_the_shortest() {
+    let mut world = World::new(2, &[16_000, 1_000_000]);
+    let bobo = world.person(0, Version::V6);
+    let peter = world.person(1, Version::V6);
+    let network = world.network();
+    let prices = layer_minus_message::Prices::default();
+    let size_of = |world: &mut World, bytes: usize, long: bool| {
+        let body = Bytes::from(vec![7; bytes]);
+        let to = bobo.identity.address();
+        let (now, sizes) = (world.now, &network.sizes);
+        let plan = Plan::of(to, content::TEXT, &body, sizes, now, &mut world.rng).unwrap();
+        let (plan, card) = if long {
+            let plan = plan.named(&"n".repeat(255)).answering([9; 16]);
+            (plan, peter.identity.full_card())
+        } else {
+            (plan, None)
+        };
+        let letter = plan.letter(&peter.identity, 0, body, card).unwrap();
+        let card = bobo.identity.card(now).unwrap().unwrap();
+        let sealed = SealedMail::seal(&letter, &peter.identity, &card, sizes, now, &mut world.rng);
+        sealed.unwrap().size
+    };
+    for bytes in (0..8_000).step_by(250) {
+        let most = layer_minus_client_sdk::quote(bytes, &prices, &network.sizes, 0).bytes_on_wire;
+        let least = layer_minus_client_sdk::quote_least(bytes, &prices, &network.sizes, 0);
+        for long in [true, false] {
+            let size = size_of(&mut world, bytes as usize, long) as u64;
+            assert!(
+                size <= most,
+                "{bytes} bytes, long head {long}: {size} > {most}"
+            );
+            assert!(
+                size >= least.bytes_on_wire,
+                "{bytes} bytes, long head {long}: {size}"
+            );
+        }
+        assert!(bytes > 1_500 || most == 16_000, "{bytes}: too careful");
+    }
+}

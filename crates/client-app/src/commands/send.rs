@@ -61,12 +61,9 @@ pub(crate) async fn run(ctx: &mut Context, args: Send) -> Result<(), AppError> {
     let identity = ctx.identity()?;
     let recipient = people::resolve(ctx, &to, &args.via).await?;
     if args.quote {
-        return quote::tell(
-            ctx,
-            source.bytes(),
-            Some(&recipient.node),
-            args.via.hop.len(),
-        );
+        let bytes = source.bytes();
+        let packets = packets(ctx, &identity, &recipient, source, &args)?;
+        return quote::tell_planned(ctx, bytes, packets, &recipient.node, args.via.hop.len());
     }
     let outgoing = queue(ctx, &identity, &recipient, source, &args)?;
     let id = outgoing.id;
@@ -111,6 +108,72 @@ fn standard_input() -> Result<Vec<u8>, AppError> {
     Ok(bytes)
 }
 
+/// A message before it is sealed.
+enum Planned {
+    Text(Plan, Vec<u8>),
+    File(Plan, PathBuf),
+    ReadyMade(SealedMail),
+}
+
+fn planned(
+    to: &Recipient,
+    source: Source,
+    args: &Send,
+    sizes: &Sizes,
+    now: u64,
+) -> Result<Planned, AppError> {
+    let reply_to = args.reply_to.map(|id| id.0);
+    Ok(match source {
+        Source::ReadyMade(message) => Planned::ReadyMade(SealedMail::ready_made(&message, sizes)?),
+        Source::Text(text) => {
+            let kind = if std::str::from_utf8(&text).is_ok() {
+                content::TEXT
+            } else {
+                content::BYTES
+            };
+            let plan = Plan::of(to.address(), kind, &text, sizes, now, &mut OsRng)?;
+            Planned::Text(answering(plan, reply_to), text)
+        }
+        Source::File {
+            path,
+            bytes,
+            digest,
+        } => {
+            let kind = content_type_of(&path);
+            let plan = Plan::new(to.address(), kind, bytes, digest, sizes, now, &mut OsRng)?;
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned());
+            let plan = answering(plan.named(name.as_deref().unwrap_or("file")), reply_to);
+            Planned::File(plan, path)
+        }
+    })
+}
+
+/// How many packets of the largest size a message takes, and the size of its last one: as it would
+/// be sealed now, because the length of a letter's head decides.
+fn packets(
+    ctx: &Context,
+    identity: &Identity,
+    to: &Recipient,
+    source: Source,
+    args: &Send,
+) -> Result<(u64, usize), AppError> {
+    let (network, _) = ctx.way(&to.node, &args.via.hop, None)?;
+    let sizes = &network.sizes;
+    let plan = match planned(to, source, args, sizes, clock::now())? {
+        Planned::ReadyMade(mail) => return Ok((0, mail.size)),
+        Planned::Text(plan, _) | Planned::File(plan, _) => plan,
+    };
+    let last = plan.parts() - 1;
+    let range = plan.range(last);
+    // Only its length counts.
+    let body = Bytes::from(vec![0; (range.end - range.start) as usize]);
+    let card = transmit::OurCard::of(identity).for_part(last, to);
+    let mail = transmit::seal_part(identity, &plan, last, body, card, to, sizes)?;
+    Ok((u64::from(last), mail.size))
+}
+
 /// Puts a message into the outbox. From here on it is not lost.
 fn queue(
     ctx: &mut Context,
@@ -121,7 +184,6 @@ fn queue(
 ) -> Result<Outgoing, AppError> {
     let (network, _) = ctx.way(&to.node, &args.via.hop, None)?;
     let now = clock::now();
-    let reply_to = args.reply_to.map(|id| id.0);
     let mut outgoing = Outgoing {
         id: [0; 16],
         recipient: to.address(),
@@ -135,38 +197,18 @@ fn queue(
         digest: [0; 32],
         created_at: now,
     };
-    let sealed = match source {
-        Source::ReadyMade(message) => {
-            let mail = SealedMail::ready_made(&message, &network.sizes)?;
+    let sealed = match planned(to, source, args, &network.sizes, now)? {
+        Planned::ReadyMade(mail) => {
             OsRng.fill_bytes(&mut outgoing.id);
             outgoing.digest = mail.digest;
             vec![mail]
         }
-        Source::Text(text) => {
-            let kind = if std::str::from_utf8(&text).is_ok() {
-                content::TEXT
-            } else {
-                content::BYTES
-            };
-            let to_whom = to.address();
-            let plan = Plan::of(to_whom, kind, &text, &network.sizes, now, &mut OsRng)?;
-            let plan = answering(plan, reply_to);
+        Planned::Text(plan, text) => {
             let sealed = seal_all(identity, &plan, &text, to, &network.sizes)?;
             take_plan(&mut outgoing, plan);
             sealed
         }
-        Source::File {
-            path,
-            bytes,
-            digest,
-        } => {
-            let kind = content_type_of(&path);
-            let sizes = &network.sizes;
-            let plan = Plan::new(to.address(), kind, bytes, digest, sizes, now, &mut OsRng)?;
-            let name = path
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned());
-            let plan = answering(plan.named(name.as_deref().unwrap_or("file")), reply_to);
+        Planned::File(plan, path) => {
             take_plan(&mut outgoing, plan);
             outgoing.source = Some(path);
             Vec::new()
