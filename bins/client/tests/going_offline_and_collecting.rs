@@ -200,3 +200,15 @@ fn what_was_dropped_is_told_when_nothing_else_waits() {
         again.story
     );
 }
+
+#[test]
+fn a_file_larger_than_the_mailbox_goes_to_whoever_collects_meanwhile() {
+    let world = World::start_with(&[("mailbox_bytes_max", "3000000")]);
+    let (bobo, peter) = world.bobo_and_peter();
+    let path = peter.file("film");
+    fs::write(&path, vec![7; 8_000_000]).unwrap();
+    let online = bobo.listen(&[]);
+    let sent = peter.via(&["send", "bobo", "--file", &path.to_string_lossy()]);
+    assert_eq!(sent.ok().last().unwrap()["content_bytes"], "8000000");
+    assert_eq!(online.event("file")["bytes"], "8000000");
+}

@@ -148,6 +148,14 @@ impl AppError {
         matches!(self.reason(), Some(Reason::UnknownClient))
     }
 
+    /// Whether it is room that was wanting, which collecting makes.
+    pub(crate) fn is_for_room(&self) -> bool {
+        matches!(
+            self.reason(),
+            Some(Reason::MailboxFull | Reason::Unavailable)
+        )
+    }
+
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Arguments(_) | Self::Usage(_) | Self::Password(_) => EXIT_USAGE,
@@ -206,6 +214,7 @@ pub(crate) const fn is_passing(reason: &Reason) -> bool {
             | Reason::NoRoute
             | Reason::NextHopDown
             | Reason::Unavailable
+            | Reason::OverLimit { .. }
             | Reason::StaleTime { .. }
             | Reason::ReplayedNonce
             | Reason::AuthorizationExpired
@@ -247,7 +256,11 @@ fn advice(reason: &Reason) -> Option<String> {
              'client send --resume' tries again"
                 .to_owned()
         }
-        Reason::MailboxFull | Reason::Unavailable | Reason::NextHopDown | Reason::NoRoute => {
+        Reason::MailboxFull
+        | Reason::Unavailable
+        | Reason::NextHopDown
+        | Reason::NoRoute
+        | Reason::OverLimit { .. } => {
             "try again later; a message stays in the outbox, 'client send --resume' sends it"
                 .to_owned()
         }
@@ -284,6 +297,14 @@ mod tests {
         });
         assert_eq!(later.exit_code(), 3);
         assert!(later.is_passing());
+        // A hop over its hourly quota must not make the outbox forget a message.
+        let quota = AppError::Sdk(SdkError::RefusedOnTheWay {
+            hop: 0,
+            reason: Reason::OverLimit {
+                limit: "bytes sent on per hour".to_owned(),
+            },
+        });
+        assert!(quota.is_passing() && quota.advice().is_some());
         assert_eq!(AppError::NoWay(String::new()).exit_code(), 4);
         assert_eq!(AppError::Nothing(String::new()).exit_code(), 5);
         assert_eq!(AppError::Usage(String::new()).exit_code(), 2);

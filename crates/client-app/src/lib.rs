@@ -51,6 +51,7 @@ mod out;
 mod password;
 mod people;
 mod progress;
+mod queue;
 mod transmit;
 mod when;
 

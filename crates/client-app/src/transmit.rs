@@ -18,6 +18,7 @@ use layer_minus_http::clock;
 use layer_minus_message::{FullCard, NodeRecord};
 use layer_minus_packet::Sizes;
 use rand::rngs::OsRng;
+use tokio::time::{Instant, sleep_until};
 
 use crate::{
     args::Via,
@@ -27,6 +28,7 @@ use crate::{
     link::{self, Relay},
     people::Recipient,
     progress::Progress,
+    queue::Queue,
 };
 
 /// How many parts are on the way at a time. Each is a connection of its own.
@@ -153,12 +155,14 @@ async fn run(
     job: &Job<'_>,
     progress: &Progress,
 ) -> Result<(), AppError> {
-    let mut next = 0;
+    let mut queue = Queue::new(outgoing.parts, Instant::now());
+    // Whoever sends one packet, or takes it up along the way, is told at once.
+    let waits = outgoing.parts > 1 && job.rounds > 1;
     let mut running = FuturesUnordered::new();
     loop {
-        while running.len() < PARTS_AT_ONCE && next < outgoing.parts {
-            let part = next;
-            next += 1;
+        while running.len() < PARTS_AT_ONCE
+            && let Some(part) = queue.next(Instant::now())
+        {
             let Some(mail) = prepare(ctx, identity, outgoing, job, part)? else {
                 progress.part_done();
                 continue;
@@ -171,12 +175,24 @@ async fn run(
             });
         }
         let Some((part, sent)) = running.next().await else {
-            return Ok(());
+            match queue.pause() {
+                Some(until) => sleep_until(until).await,
+                None => return Ok(()),
+            }
+            continue;
         };
-        // What others have brought in by then stays; they are not waited for.
-        let receipt = sent?;
-        ctx.db.part_accepted(&outgoing.id, part, &receipt)?;
-        progress.part_done();
+        let now = Instant::now();
+        match sent {
+            Ok(receipt) => {
+                ctx.db.part_accepted(&outgoing.id, part, &receipt)?;
+                queue.accepted(now);
+                progress.part_done();
+            }
+            // The person may be collecting at this moment.
+            Err(error) if waits && error.is_for_room() && queue.refused(part, now, &mut OsRng) => {}
+            // What others have brought in by then stays; they are not waited for.
+            Err(error) => return Err(error),
+        }
     }
 }
 
