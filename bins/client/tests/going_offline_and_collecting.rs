@@ -212,3 +212,17 @@ fn a_file_larger_than_the_mailbox_goes_to_whoever_collects_meanwhile() {
     assert_eq!(sent.ok().last().unwrap()["content_bytes"], "8000000");
     assert_eq!(online.event("file")["bytes"], "8000000");
 }
+
+#[test]
+fn the_own_node_is_never_taken_for_a_relay() {
+    let mut world = World::start();
+    let (_bobo, peter) = world.bobo_and_peter();
+    world.a.kill_9();
+    world.d.kill_9();
+    // Of the nodes that are up one is Bobo's, and the other knows Peter's wallet.
+    let error = peter.run(&["send", "bobo", "hello"]).failed(4);
+    assert_eq!(error["kind"], "unreachable", "{error}");
+    // Unless Peter says so.
+    let words = ["send", "--resume", "--relay", &world.c.address];
+    peter.run(&words).ok();
+}

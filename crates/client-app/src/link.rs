@@ -34,23 +34,26 @@ impl Relay {
 /// The relays to try for a packet to `target`, in order.
 ///
 /// A relay sees our IP address, so without `--relay` it is never the target itself: that one is not
-/// to know both.
+/// to know both. Nor our own node, which knows our wallet, whatever happens to the others.
 pub(crate) fn relays(ctx: &Context, via: &Via, target: Address) -> Result<Vec<Relay>, AppError> {
     if let Some(named) = via.relay.as_deref().or(ctx.config.relay.as_deref()) {
         return Ok(vec![named_relay(ctx, named)?]);
     }
-    // A hop would see us and what is next; our own node knows our wallet, and is taken last.
-    let known = |node: &&NodeRecord| node.node() != target && !via.hop.contains(&node.node());
+    let own = ctx.own_node();
+    // A hop would see us and what is next.
+    let known = |node: &&NodeRecord| {
+        let address = node.node();
+        address != target && Some(address) != own && !via.hop.contains(&address)
+    };
     let mut relays: Vec<Relay> = shuffled(ctx.directory.iter().filter(known));
     if relays.is_empty() {
         relays = shuffled(ctx.directory.expired().filter(known));
     }
-    let own = ctx.own_node();
-    relays.sort_by_key(|relay| own.is_some() && relay.record.as_ref().map(NodeRecord::node) == own);
     relays.truncate(RELAYS_TRIED_MAX);
     if relays.is_empty() {
         return Err(AppError::NoWay(
-            "no relay is known but the node itself, which would see your IP address".to_owned(),
+            "no relay is known but the node itself or your own, which would learn your IP address"
+                .to_owned(),
         ));
     }
     Ok(relays)
