@@ -42,3 +42,25 @@ fn a_hop_that_is_down_is_told() {
     let collected = bobo.run(&["listen", "--count", "1", "--relay", &world.d.address]);
     assert_eq!(texts(&collected.ok()), ["another way"]);
 }
+
+#[test]
+fn a_hop_that_is_over_its_quota_is_told_and_the_message_stays() {
+    let mut world = World::start();
+    let (bobo, peter) = world.bobo_and_peter();
+    world.a.kill_9();
+    // One small packet an hour.
+    world.a.set("onward_bytes_per_hour", "20000");
+    world.a.start();
+    let words = ["--hop", &world.a.address];
+    peter
+        .via(&[&["send", "bobo", "first"], &words[..]].concat())
+        .ok();
+    let second = peter.via(&[&["send", "bobo", "second"], &words[..]].concat());
+    let error = second.failed(3);
+    assert_eq!(error["reason"]["reason"], "over-limit", "{error}");
+    // It is still in the outbox, and there is another hop.
+    peter
+        .via(&["send", "--resume", "--hop", &world.c.address])
+        .ok();
+    assert_eq!(texts(&bobo.collect(2)), ["first", "second"]);
+}
