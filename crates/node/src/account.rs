@@ -114,7 +114,7 @@ impl<S: Store> Parts<'_, S> {
             authorized_until: client.authorization.expires_at,
             waiting_packets: row.mailbox.count,
             waiting_bytes: row.mailbox.bytes,
-            mailbox_bytes_max: row.mailbox.limits.bytes_max,
+            mailbox_bytes_max: self.config.mailbox_bytes_max,
             connections,
         })
     }

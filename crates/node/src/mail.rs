@@ -1,7 +1,7 @@
 //! Mail for a client: charged, reserved, stored, accepted, and only then pushed.
 
 use bytes::Bytes;
-use layer_minus_delivery::DeliveryError;
+use layer_minus_delivery::{DeliveryError, MailboxLimits};
 use layer_minus_ledger::{Amount, Op};
 use layer_minus_message::{
     Acceptance, AcceptanceBody, Answer, InboxToken, Position, PushedPacket, Reason, letter::sha256,
@@ -50,6 +50,8 @@ impl<S: Store> Parts<'_, S> {
             return Err(Reason::RecipientCannotPay.into());
         }
         let mut row = self.tx.mailbox(&wallet)?;
+        // The operator may have changed them since the client came.
+        row.mailbox.limits = self.mailbox_limits();
         self.take_strangers_quota(&client, &mut row, inbox, request.size_bytes)?;
         let seq = row
             .mailbox
@@ -106,6 +108,14 @@ impl<S: Store> Parts<'_, S> {
         self.tx.client(&row.wallet)
     }
 
+    /// What a client may leave lying.
+    pub(crate) const fn mailbox_limits(&self) -> MailboxLimits {
+        MailboxLimits {
+            bytes_max: self.config.mailbox_bytes_max,
+            retention_secs: self.config.retention_secs,
+        }
+    }
+
     fn take_strangers_quota(
         &self,
         client: &ClientRow,
@@ -117,12 +127,11 @@ impl<S: Store> Parts<'_, S> {
         if known {
             return Ok(());
         }
+        let quota = client
+            .strangers_bytes_per_day
+            .min(self.config.strangers_bytes_per_day_max);
         row.strangers
-            .take(
-                self.tx.now,
-                u64::from(size_bytes),
-                client.strangers_bytes_per_day,
-            )
+            .take(self.tx.now, u64::from(size_bytes), quota)
             .map_err(|_| Stop::Refuse(Reason::StrangersQuota))
     }
 

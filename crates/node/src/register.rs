@@ -324,10 +324,7 @@ impl<S: Store> Parts<'_, S> {
                 let row = MailboxRow {
                     mailbox: layer_minus_delivery::Mailbox::new(
                         self.generation,
-                        layer_minus_delivery::MailboxLimits {
-                            bytes_max: self.config.mailbox_bytes_max,
-                            retention_secs: self.config.retention_secs,
-                        },
+                        self.mailbox_limits(),
                     ),
                     strangers: layer_minus_delivery::DailyQuota::default(),
                     storage: layer_minus_ledger::StorageMeter::default(),

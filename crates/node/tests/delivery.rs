@@ -325,3 +325,42 @@ fn acknowledging_what_was_never_sent_is_refused() {
     assert!(refused, "{effects:?}");
     assert_eq!(world.standing(&bobo).waiting_packets, 1);
 }
+
+#[test]
+fn the_operators_limits_of_today_count_for_clients_of_yesterday() {
+    let mut world = World::new(NodeConfig {
+        mailbox_bytes_max: u64::from(LARGE),
+        ..NodeConfig::default()
+    });
+    let bobo = world.client();
+    world.mail(&bobo, b"one");
+    assert_eq!(world.refused(&bobo, b"two"), Reason::MailboxFull);
+
+    world.config.mailbox_bytes_max = 3 * u64::from(LARGE);
+    world.config.strangers_bytes_per_day_max = 0;
+    world.restart();
+    world.mail(&bobo, b"two");
+    assert_eq!(
+        world.standing(&bobo).mailbox_bytes_max,
+        3 * u64::from(LARGE)
+    );
+    let (id, event) = world.mail_event(&bobo, b"three", SMALL);
+    let Event::Mail {
+        request,
+        recipient,
+        message,
+        ..
+    } = event
+    else {
+        unreachable!()
+    };
+    let event = Event::Mail {
+        request,
+        recipient,
+        message,
+        inbox: None,
+    };
+    let effects = world.run(vec![event]);
+    let refused = Answer::Refused(Reason::StrangersQuota);
+    assert_eq!(world::answer_to(&effects, id), refused);
+}
