@@ -4,10 +4,10 @@
 
 mod world;
 
-use layer_minus_delivery::Mode;
-use layer_minus_message::{Answer, Reason, letter::sha256};
+use layer_minus_delivery::{ConsumerId, Mode};
+use layer_minus_message::{Answer, Command, Listen, Reason, letter::sha256};
 use layer_minus_node::{Effect, Event, NodeConfig, StoreError, Table, admin};
-use world::{LARGE, NETWORK, SMALL, World};
+use world::{DOLLAR_UNITS, LARGE, NETWORK, SMALL, World};
 
 fn world() -> World {
     World::new(NodeConfig::default())
@@ -363,4 +363,46 @@ fn the_operators_limits_of_today_count_for_clients_of_yesterday() {
     let effects = world.run(vec![event]);
     let refused = Answer::Refused(Reason::StrangersQuota);
     assert_eq!(world::answer_to(&effects, id), refused);
+}
+
+#[test]
+fn mail_of_before_the_authorizations_end_is_collected_after_its_renewal() {
+    let mut world = world();
+    let bobo = world.client();
+    // One device is behind with the first of two packets; the other had both.
+    let mut behind = world.listen(&bobo, 1, Mode::Each);
+    let mut ahead = world.listen(&bobo, 2, Mode::Each);
+    world.now += 90 * 24 * 3_600 - 30;
+    for text in [b"one", b"two"] {
+        let (_, effects) = world.mail_effects(&bobo, text, SMALL);
+        behind.take(&effects);
+        ahead.take(&effects);
+    }
+    world.hand(&mut ahead, 1);
+    world.hand(&mut ahead, 2);
+    assert_eq!((behind.pushed.len(), ahead.pushed.len()), (1, 2));
+
+    world.now += 31;
+    assert_eq!(world.refused(&bobo, b"three"), Reason::RecipientCannotPay);
+    let listen = Command::Listen(Listen {
+        consumer: ConsumerId::new([1; 16]),
+        mode: Mode::Each,
+    });
+    let refused = Answer::Refused(Reason::AuthorizationExpired);
+    assert_eq!(world.command(bobo.address(), listen), refused);
+    // The second push of a packet would be a new charge.
+    world.hand(&mut behind, 1);
+    let paused = Answer::Paused(Reason::AuthorizationExpired);
+    assert_eq!(behind.control.last(), Some(&paused));
+
+    let renewed = world.authorization(&bobo.wallet, &bobo.cash, DOLLAR_UNITS);
+    let authorize = Command::Authorize(Box::new(renewed));
+    let (_, effects) = world.command_on(bobo.address(), authorize, None);
+    behind.take(&effects);
+    world.hand(&mut behind, 2);
+    assert_eq!(behind.pushed.last().unwrap().1, b"two"[..]);
+    world.ack_through(&bobo, 1, 2);
+    world.ack_through(&bobo, 2, 2);
+    assert_eq!(world.standing(&bobo).waiting_packets, 0);
+    world.mail(&bobo, b"three");
 }
