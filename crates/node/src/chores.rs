@@ -13,11 +13,12 @@ use crate::{
 };
 
 impl<S: Store> Node<S> {
-    /// Heartbeats, slow readers, frames to forget, what is due. The first error is reported.
+    /// Heartbeats, slow readers, frames to forget, what is due, what was collected. The first error is reported.
     pub(crate) fn tick(&mut self, batch: &mut Batch, now: u64) {
         self.tend_streams(batch, now);
         self.sweep_seen(batch, now);
         self.sweep_due(batch, now);
+        self.remove_collected(batch, now);
         if now.saturating_sub(self.live.swept_at) >= 60 {
             self.live.swept_at = now;
             self.live
@@ -70,6 +71,26 @@ impl<S: Store> Node<S> {
             match self.transact(now, |parts| parts.sweep_seen()) {
                 Ok((true, _)) => {}
                 Ok((false, _)) => break,
+                Err(error) => {
+                    batch.error.get_or_insert(error);
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Goes on where acknowledgements left off.
+    fn remove_collected(&mut self, batch: &mut Batch, now: u64) {
+        for _ in 0..SWEEP_ROUNDS_MAX {
+            let Some(client) = self.live.removing.pop_first() else {
+                break;
+            };
+            let removed = self.transact(now, |parts| match parts.remove_rest(&client) {
+                Err(Stop::Store(error)) => Err(error),
+                Ok(()) | Err(Stop::Refuse(_)) => Ok(()),
+            });
+            match removed {
+                Ok(((), effects)) => batch.effects.extend(effects),
                 Err(error) => {
                     batch.error.get_or_insert(error);
                     break;

@@ -6,7 +6,7 @@ use layer_minus_message::{Answer, Reason};
 use layer_minus_wallet::Address;
 
 use crate::{
-    config::REMOVE_MAX,
+    config::{DROP_BYTES_MAX, REMOVE_MAX},
     event::Request,
     mail::mailbox_refusal,
     money,
@@ -78,20 +78,40 @@ impl<S: Store> Parts<'_, S> {
         self.feed_client(&wallet, None)
     }
 
-    /// Removes what every consumer has.
+    /// Removes what every consumer has, as much as one transaction should; the next tick goes on.
     fn remove_collected(&mut self, wallet: &Address, row: &mut MailboxRow) -> Result<(), Stop> {
         let consumers = self.tx.consumers(wallet)?;
         let through = floor(&consumers, self.tx.now);
         let first = row.mailbox.first_seq.saturating_sub(1);
-        for (seq, packet) in self.tx.packets_after(wallet, first, REMOVE_MAX)? {
+        let packets = self.tx.packets_after(wallet, first, REMOVE_MAX)?;
+        let may_be_more = packets.len() == REMOVE_MAX;
+        let mut removed_bytes = 0_u64;
+        for (seq, packet) in packets {
+            if removed_bytes >= DROP_BYTES_MAX {
+                break;
+            }
             // Beyond the common cursor a packet may still be done, one by one, at every consumer.
             if seq <= through || taken_by_all(&consumers, seq) {
                 self.take_out(wallet, row, seq, &packet, true)?;
                 let size = u64::from(packet.size_bytes);
                 row.mailbox.remove(seq, size).map_err(mailbox_refusal)?;
+                removed_bytes = removed_bytes.saturating_add(size);
             }
         }
+        if removed_bytes >= DROP_BYTES_MAX || (may_be_more && removed_bytes > 0) {
+            self.live.go_on_removing(*wallet);
+        }
         self.advance_first(wallet, row)
+    }
+
+    /// Removes more of what every consumer has.
+    pub(crate) fn remove_rest(&mut self, wallet: &Address) -> Result<(), Stop> {
+        if self.tx.client(wallet)?.is_none() {
+            return Ok(());
+        }
+        let mut row = self.tx.mailbox(wallet)?;
+        self.remove_collected(wallet, &mut row)?;
+        Ok(self.tx.put_mailbox(wallet, &row)?)
     }
 
     /// Says where the mailbox begins now, as its rows show.

@@ -16,8 +16,8 @@ pub const SEEN_UNPAID_ROWS_MAX: u64 = 2_000_000;
 pub const LANE_SECS: u64 = 24 * 3_600;
 /// Rows that the sweep takes at a time.
 pub const SWEEP_ROWS_MAX: usize = 256;
-/// Most bytes of mail that one transaction of the sweep drops: what is dropped is overwritten, and that
-/// takes room in a log.
+/// Most bytes of mail that one transaction removes: what goes is overwritten, and that takes room in a
+/// log.
 pub const DROP_BYTES_MAX: u64 = 8_000_000;
 /// How many times one tick takes them from each table: more than can come in between two ticks.
 pub const SWEEP_ROUNDS_MAX: usize = 64;
@@ -27,7 +27,7 @@ pub const NEXT_STEPS_MAX: usize = 1_024;
 pub const SHARE_WINDOW: usize = 16;
 /// Most consumers of one mailbox.
 pub const CONSUMERS_MAX: usize = 64;
-/// Most packets that one acknowledgement or one event removes; the rest follow with the next.
+/// Most packets that one acknowledgement removes at once; the rest follow with the next tick.
 pub const REMOVE_MAX: usize = 512;
 
 /// Limits and prices of a node.

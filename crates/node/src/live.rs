@@ -59,12 +59,16 @@ pub(crate) struct Live {
     /// Packets of shared consumers that a connection holds and has not acknowledged.
     pub(crate) leases: HashMap<(Address, ConsumerId), Leases>,
     pub(crate) swept_at: u64,
+    /// Clients of whose collected mail some is still there.
+    pub(crate) removing: BTreeSet<Address>,
     /// The retention entry that the sweep is at.
     pub(crate) sweeping: Option<Vec<u8>>,
     /// Retention entries whose rows are damaged: passed over until the store is repaired.
     pub(crate) quarantined: BTreeSet<Vec<u8>>,
 }
 
+/// Most clients whose collected mail is removed by the tick; of others the next acknowledgement does it.
+const REMOVING_MAX: usize = 4_096;
 /// Most retention entries that are passed over.
 const QUARANTINED_MAX: usize = 128;
 
@@ -112,6 +116,13 @@ impl Live {
         self.leases
             .get(&key)
             .map_or(0, |leases| leases.held_by(id.0))
+    }
+
+    /// Remembers that more of what a client has collected is to be removed.
+    pub(crate) fn go_on_removing(&mut self, client: Address) {
+        if self.removing.len() < REMOVING_MAX {
+            self.removing.insert(client);
+        }
     }
 
     /// Remembers that the entry which the sweep was at cannot be swept; false if it cannot be passed

@@ -252,6 +252,7 @@ impl<S: Store> Node<S> {
         self.live.challenges = live.challenges;
         self.live.swept_at = live.swept_at;
         self.live.quarantined = live.quarantined;
+        self.live.removing = live.removing;
         live.connections
             .into_keys()
             .map(|connection| Effect::Close { connection })

@@ -406,3 +406,23 @@ fn mail_of_before_the_authorizations_end_is_collected_after_its_renewal() {
     assert_eq!(world.standing(&bobo).waiting_packets, 0);
     world.mail(&bobo, b"three");
 }
+
+#[test]
+fn what_one_acknowledgement_does_not_remove_the_next_tick_does() {
+    let mut world = world();
+    let bobo = world.client();
+    let mut stream = world.listen(&bobo, 1, Mode::Each);
+    for number in 0..20_u64 {
+        let (_, effects) = world.mail_effects(&bobo, &number.to_be_bytes(), LARGE);
+        stream.take(&effects);
+        world.hand(&mut stream, number + 1);
+    }
+    assert_eq!(stream.pushed.len(), 20);
+    world.ack_through(&bobo, 1, 20);
+    // Of 20 MB no more than fits one transaction.
+    assert_eq!(world.node.store().rows(Table::Bodies), 12);
+    assert_eq!(world.standing(&bobo).waiting_packets, 12);
+    world.tick(1);
+    assert_eq!(world.node.store().rows(Table::Bodies), 0);
+    assert_eq!(world.standing(&bobo).waiting_packets, 0);
+}
