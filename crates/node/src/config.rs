@@ -55,7 +55,7 @@ pub struct NodeConfig {
     pub connections_per_client_max: usize,
     /// Time between heartbeats on a stream, seconds.
     pub heartbeat_secs: u64,
-    /// A push that was not handed over by then ends the stream, seconds.
+    /// A push of which nothing went out for so long ends the stream, seconds.
     pub slow_reader_secs: u64,
 }
 

@@ -75,6 +75,11 @@ pub enum Event {
         /// The packet.
         seq: u64,
     },
+    /// Some of a pushed packet went out: its reader is slow, and reads.
+    Moving {
+        /// The stream.
+        connection: ConnectionId,
+    },
     /// A stream ended, whoever ended it.
     Closed {
         /// The stream.

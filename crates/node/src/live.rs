@@ -18,6 +18,7 @@ pub(crate) struct InFlight {
     pub(crate) reservation: Option<TransferId>,
     /// Whether it is the packet's own first reservation, which outlives the stream.
     pub(crate) first: bool,
+    /// When it began, or when some of it went out last.
     pub(crate) since: u64,
 }
 
@@ -98,6 +99,15 @@ impl Live {
             }
         }
         Some(connection)
+    }
+
+    /// Some of what a stream is pushing went out.
+    pub(crate) fn moves(&mut self, id: ConnectionId, now: u64) {
+        if let Some(connection) = self.connections.get_mut(&id)
+            && let Some(in_flight) = &mut connection.in_flight
+        {
+            in_flight.since = now;
+        }
     }
 
     pub(crate) fn of_client(&self, client: &Address) -> Vec<ConnectionId> {

@@ -272,7 +272,7 @@ const fn request_of(event: &Event) -> Option<RequestId> {
         Event::Mail { request, .. } | Event::Command { request, .. } | Event::See { request } => {
             Some(request.id)
         }
-        Event::Handed { .. } | Event::Closed { .. } | Event::Tick => None,
+        Event::Handed { .. } | Event::Moving { .. } | Event::Closed { .. } | Event::Tick => None,
     }
 }
 
@@ -386,6 +386,7 @@ impl<S: Store> Parts<'_, S> {
                 }
             }
             Event::Handed { connection, seq } => self.handed(connection, seq)?,
+            Event::Moving { connection } => self.live.moves(connection, self.tx.now),
             Event::Closed { connection } => self.closed(connection)?,
             // Not part of a batch: it has transactions of its own.
             Event::Tick => {}

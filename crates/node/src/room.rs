@@ -17,7 +17,9 @@ impl<S: Store> Parts<'_, S> {
             return Ok(true);
         }
         let command = match event {
-            Event::Handed { .. } | Event::Closed { .. } | Event::Tick => return Ok(true),
+            Event::Handed { .. } | Event::Moving { .. } | Event::Closed { .. } | Event::Tick => {
+                return Ok(true);
+            }
             Event::Mail { .. } | Event::See { .. } => return Ok(false),
             Event::Command { command, .. } => command,
         };

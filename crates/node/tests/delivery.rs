@@ -235,8 +235,16 @@ fn a_slow_reader_is_dropped_and_loses_nothing() {
     let effects = world.tick(61);
     stream.take(&effects);
     assert!(stream.closed);
-    let again = world.listen(&bobo, 1, Mode::Each);
+    let mut again = world.listen(&bobo, 1, Mode::Each);
     assert_eq!(again.pushed[0].0, 1);
+    // One to whom a little goes out now and then keeps its stream.
+    for _ in 0..5 {
+        let connection = again.id;
+        world.run(vec![Event::Moving { connection }]);
+        let effects = world.tick(60);
+        again.take(&effects);
+    }
+    assert!(!again.closed);
 }
 
 #[test]

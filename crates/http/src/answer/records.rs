@@ -30,6 +30,9 @@ pub(crate) trait Records: Send + Unpin + 'static {
 
     /// The socket has taken the last byte of the last record and asks for more.
     fn handed(&mut self) {}
+
+    /// The socket has taken some of the last record and asks for the rest.
+    fn moving(&mut self) {}
 }
 
 struct RecordsBody<R> {
@@ -39,6 +42,8 @@ struct RecordsBody<R> {
     number: u64,
     pieces: VecDeque<Bytes>,
     given: bool,
+    /// Whether a piece of that record was given out before.
+    begun: bool,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
     _place: Permit,
 }
@@ -57,6 +62,7 @@ pub(crate) fn records_stream(
         number: 0,
         pieces: VecDeque::new(),
         given: false,
+        begun: false,
         stop,
         _place: place,
     };
@@ -77,6 +83,7 @@ impl<R: Records> RecordsBody<R> {
         }
         self.number += 1;
         self.given = true;
+        self.begun = false;
         Ok(())
     }
 }
@@ -92,6 +99,9 @@ impl<R: Records> Body for RecordsBody<R> {
         let this = self.get_mut();
         loop {
             if let Some(piece) = next_piece(&mut this.pieces) {
+                if std::mem::replace(&mut this.begun, true) {
+                    this.records.moving();
+                }
                 return Poll::Ready(Some(Ok(Frame::data(piece))));
             }
             if std::mem::take(&mut this.given) {
@@ -118,5 +128,55 @@ pub(super) fn next_piece(pieces: &mut VecDeque<Bytes>) -> Option<Bytes> {
             return Some(front.split_to(front.len().min(PIECE_BYTES_MAX)));
         }
         pieces.pop_front();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use super::*;
+    use crate::{Limits, server::gate::Gate};
+
+    /// One record of so many bytes.
+    struct One {
+        bytes: usize,
+        handed: Arc<AtomicUsize>,
+        moving: Arc<AtomicUsize>,
+    }
+
+    impl Records for One {
+        fn poll_record(&mut self, _: &mut Context<'_>) -> Poll<Option<Bytes>> {
+            let bytes = std::mem::take(&mut self.bytes);
+            Poll::Ready((bytes > 0).then(|| Bytes::from(vec![7; bytes])))
+        }
+
+        fn handed(&mut self) {
+            self.handed.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn moving(&mut self) {
+            self.moving.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_record_moves_with_each_piece_after_the_first() {
+        let counter = || Arc::new(AtomicUsize::new(0));
+        let (handed, moving) = (counter(), counter());
+        let one = One {
+            // In base64, with the words around it: three pieces.
+            bytes: 2 * PIECE_BYTES_MAX,
+            handed: Arc::clone(&handed),
+            moving: Arc::clone(&moving),
+        };
+        let place = Gate::new(&Limits::default()).stream().unwrap();
+        let answer = records_stream(one, Form::Client, CancellationToken::new(), place);
+        answer.into_body().collect().await.unwrap();
+        assert_eq!(handed.load(Ordering::Relaxed), 1);
+        assert_eq!(moving.load(Ordering::Relaxed), 2);
     }
 }

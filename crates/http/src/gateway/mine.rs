@@ -272,4 +272,10 @@ impl Records for NodeRecords {
             self.queue.handed(seq);
         }
     }
+
+    fn moving(&mut self) {
+        if self.pushed.is_some() {
+            self.queue.moving();
+        }
+    }
 }

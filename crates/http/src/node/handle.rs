@@ -8,6 +8,7 @@ use std::{
         mpsc::Sender,
     },
     task::{Context, Poll},
+    time::{Duration, Instant},
 };
 
 use layer_minus_message::{Answer, PushedPacket};
@@ -19,6 +20,9 @@ use crate::lane::allowance::Allowances;
 
 /// Requests that wait for the node's thread; more wait at their sockets.
 pub(crate) const REQUESTS_WAITING_MAX: usize = 1_024;
+
+/// How often the node hears that a push moves.
+const MOVING_EVERY: Duration = Duration::from_secs(1);
 
 /// A lane that another node opened.
 #[derive(Clone, Debug)]
@@ -61,6 +65,8 @@ pub(crate) enum Told {
     },
     /// The last byte of a push was handed over: one per stream at a time.
     Handed { connection: ConnectionId, seq: u64 },
+    /// Some of a push was handed over: once a second per stream.
+    Moving { connection: ConnectionId },
     /// A stream ended: once per stream.
     Closed { connection: ConnectionId },
     /// End the thread.
@@ -98,6 +104,7 @@ pub(crate) struct StreamQueue {
     connection: ConnectionId,
     items: mpsc::Receiver<StreamItem>,
     told: Sender<Told>,
+    moved_at: Option<Instant>,
 }
 
 impl StreamQueue {
@@ -110,12 +117,26 @@ impl StreamQueue {
             connection,
             items,
             told,
+            moved_at: None,
         }
     }
 
     /// The next item; none when the node ended the stream.
     pub(crate) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
         self.items.poll_recv(cx)
+    }
+
+    /// Some of the packet was handed over. Told no more often than the node looks.
+    pub(crate) fn moving(&mut self) {
+        if self
+            .moved_at
+            .is_none_or(|moved_at| moved_at.elapsed() >= MOVING_EVERY)
+        {
+            self.moved_at = Some(Instant::now());
+            let _ = self.told.send(Told::Moving {
+                connection: self.connection,
+            });
+        }
     }
 
     /// The last byte of this packet was handed over.

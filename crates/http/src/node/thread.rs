@@ -130,6 +130,7 @@ impl<B: Brain> Worker<B> {
                 events.push(*event);
             }
             Told::Handed { connection, seq } => events.push(Event::Handed { connection, seq }),
+            Told::Moving { connection } => events.push(Event::Moving { connection }),
             Told::Closed { connection } => {
                 self.streams.remove(&connection);
                 events.push(Event::Closed { connection });
