@@ -6,7 +6,7 @@ use layer_minus_message::Answer;
 use layer_minus_wallet::Address;
 
 use crate::{
-    config::{DROP_BYTES_MAX, SWEEP_ROWS_MAX},
+    config::DROP_BYTES_MAX,
     event::Effect,
     mail::mailbox_refusal,
     node::Parts,
