@@ -185,3 +185,34 @@ fn require_log(connection: &Connection, path: &Path) -> Result<(), StoreError> {
         path.display()
     )))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `PRAGMA synchronous`, as SQLite counts it.
+    const FULL: i64 = 2;
+
+    #[test]
+    fn whoever_writes_waits_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let ask = |store: &SqliteStore, pragma: &str| -> i64 {
+            let sql = format!("PRAGMA {pragma}");
+            let answer = store.connection.query_row(&sql, [], |row| row.get(0));
+            answer.unwrap()
+        };
+        // Made, and opened again: the setting belongs to the connection, not to the file.
+        for _ in 0..2 {
+            let store = SqliteStore::open(&path, Options::default()).unwrap();
+            assert_eq!(ask(&store, "synchronous"), FULL);
+            assert_eq!(ask(&store, "fullfsync"), 1);
+            assert_eq!(ask(&store, "checkpoint_fullfsync"), 1);
+            let mode: String = store
+                .connection
+                .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+                .unwrap();
+            assert_eq!(mode, "wal");
+        }
+    }
+}
