@@ -8,7 +8,10 @@ mod world;
 use std::{collections::BTreeSet, fs, thread, time::Duration};
 
 use sha2::{Digest as _, Sha256};
-use world::{World, shown, texts};
+use world::{LARGE, SMALL, World, shown, texts};
+
+/// How long a file waits.
+const AWAY: Duration = Duration::from_secs(3);
 
 fn numbered(range: std::ops::Range<usize>) -> Vec<String> {
     range.map(|number| format!("letter {number}")).collect()
@@ -21,6 +24,7 @@ fn letters_wait_keep_their_order_and_come_once() {
     // Online, then offline.
     let online = bobo.listen(&[]);
     drop(online);
+    let asked = world.gone(&bobo);
     peter.send("bobo", "Hello Bobo");
     for text in numbered(0..4) {
         peter.send("bobo", &text);
@@ -32,6 +36,11 @@ fn letters_wait_keep_their_order_and_come_once() {
     let nothing = bobo.via(&["listen", "--once"]);
     assert!(shown(&nothing.lines).is_empty(), "{}", nothing.story);
     nothing.failed(5);
+    // Registered, listened three times, and five letters came and went.
+    let passed = (2 + 3 + 5 * 2) * SMALL + asked;
+    // Five packets for ten minutes at most.
+    let most = 5 * SMALL * 600 * 14 / (1_000 * 3_600);
+    world.settled(&bobo, &world.b, passed, [0, most]);
 }
 
 #[test]
@@ -43,8 +52,12 @@ fn a_file_of_three_megabytes_waits_and_arrives_whole() {
         .collect();
     let path = peter.file("holiday.bin");
     fs::write(&path, &bytes).unwrap();
+    drop(bobo.listen(&[]));
+    let asked = world.gone(&bobo);
     let sent = peter.via(&["send", "bobo", "--file", &path.to_string_lossy()]);
     assert_eq!(sent.ok().last().unwrap()["content_bytes"], "3000000");
+    // So that it costs something to have kept it.
+    thread::sleep(AWAY);
 
     let files = bobo.collect(1);
     let file = &files[0];
@@ -56,6 +69,13 @@ fn a_file_of_three_megabytes_waits_and_arrives_whole() {
     let digest = hex::encode(Sha256::digest(&bytes));
     assert_eq!(hex::encode(Sha256::digest(&saved)), digest);
     assert_eq!(file["sha256"], digest.as_str());
+
+    // Four packets, each in and out, and at least one second less than they waited: the node counts whole
+    // ones.
+    let passed = (2 + 2) * SMALL + asked + 4 * 2 * LARGE;
+    let storage = |seconds: u64| 4 * LARGE * seconds * 14 / (1_000 * 3_600);
+    let least = storage(AWAY.as_secs() - 1);
+    world.settled(&bobo, &world.b, passed, [least, storage(600)]);
 }
 
 #[test]

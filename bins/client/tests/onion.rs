@@ -4,7 +4,7 @@
 
 mod world;
 
-use world::{World, texts};
+use world::{SMALL, World, texts};
 
 #[test]
 fn two_hops_there_and_two_hops_to_listen() {
@@ -24,8 +24,14 @@ fn two_hops_there_and_two_hops_to_listen() {
     online.end().ok();
 
     // It came once.
+    let asked = world.gone(&bobo);
     peter.send("bobo", "directly");
     assert_eq!(texts(&bobo.collect(1)), ["directly"]);
+    // Hops cost him nothing: registered, listened twice, two letters in and out. Both waited for ten
+    // minutes at most.
+    let most = 2 * SMALL * 600 * 14 / (1_000 * 3_600);
+    let passed = (2 + 2 + 2 * 2) * SMALL + asked;
+    world.settled(&bobo, &world.b, passed, [0, most]);
 }
 
 #[test]

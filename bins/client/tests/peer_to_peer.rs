@@ -4,7 +4,7 @@
 
 mod world;
 
-use world::{World, text, texts};
+use world::{SMALL, World, text, texts};
 
 #[test]
 fn hello_bobo() {
@@ -25,6 +25,12 @@ fn hello_bobo() {
     // And back, through the other relay and recipient.
     bobo.send("peter", "Hello Peter");
     assert_eq!(texts(&peter.collect(1)), ["Hello Peter"]);
+
+    // Each registered (two packets), listened, and was written to: in and out. Nothing waited longer
+    // than a moment: 30 s of two packets is the most that a busy machine makes of it.
+    let most = 2 * SMALL * 30 * 14 / (1_000 * 3_600) + 1;
+    world.settled(&bobo, &world.b, (2 + 1 + 2) * SMALL, [0, most]);
+    world.settled(&peter, &world.c, (2 + 1 + 2) * SMALL, [0, most]);
 }
 
 #[test]

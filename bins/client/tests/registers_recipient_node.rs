@@ -4,7 +4,7 @@
 
 mod world;
 
-use world::{World, text};
+use world::{SMALL, World, text};
 
 #[test]
 fn with_an_invite_through_a_relay_once() {
@@ -29,6 +29,8 @@ fn with_an_invite_through_a_relay_once() {
 
     let status = bobo.via(&["status"]).ok();
     assert_eq!(text(&status, "limit_pusd"), "1000000000000");
+    // Two packets to register, one to ask.
+    world.settled(&bobo, &world.b, (2 + 1) * SMALL, [0, 0]);
 
     // The code is used up.
     let late = world.person("late", &world.d);

@@ -14,6 +14,7 @@
 )]
 
 mod binaries;
+mod money;
 mod node;
 mod person;
 mod process;
@@ -25,6 +26,7 @@ use tempfile::TempDir;
 
 pub use self::{
     binaries::program,
+    money::{LARGE, SMALL, number},
     node::{Node, free_port, text},
     person::{Person, shown, texts},
     process::{PATIENCE, Process},
@@ -81,6 +83,17 @@ impl World {
         let directory = world.directory.to_string_lossy().into_owned();
         for node in world.nodes() {
             node.ask(&["directory", "import", &directory]);
+            node.start();
+        }
+        world
+    }
+
+    /// All four, started again with more in their logs.
+    pub fn start_logging(level: &'static str) -> Self {
+        let mut world = Self::start();
+        for node in world.nodes() {
+            node.kill_9();
+            node.set_level(level);
             node.start();
         }
         world

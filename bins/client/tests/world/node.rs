@@ -23,6 +23,8 @@ pub struct Node {
     folder: PathBuf,
     password: PathBuf,
     process: Option<Process>,
+    /// What it logs, as `RUST_LOG` says it.
+    level: &'static str,
     /// Where it listens, on 127.0.0.1.
     pub port: u16,
     /// Its wallet.
@@ -48,6 +50,7 @@ impl Node {
             folder,
             password: password.to_owned(),
             process: None,
+            level: "info",
             port: free_port(),
             address: String::new(),
             record: Value::Null,
@@ -81,6 +84,7 @@ impl Node {
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command
+            .env("RUST_LOG", self.level)
             .arg("--json")
             .arg("--config")
             .arg(self.folder.join("node.toml"))
@@ -104,10 +108,19 @@ impl Node {
     /// Starts it; returns when it listens.
     pub fn start(&mut self) {
         let name = format!("node {}", self.name);
-        let log = self.folder.join("log");
-        let process = Process::start(&name, &mut self.command(&["run"]), &log);
+        let process = Process::start(&name, &mut self.command(&["run"]), &self.run_log());
         process.next("'listening'", |line| line.get("listening").is_some());
         self.process = Some(process);
+    }
+
+    /// From its next start it logs this.
+    pub fn set_level(&mut self, level: &'static str) {
+        self.level = level;
+    }
+
+    /// What its runs wrote; what its operator's commands print is elsewhere.
+    pub fn run_log(&self) -> PathBuf {
+        self.folder.join("run-log")
     }
 
     /// Ends it on the spot: `kill -9`.

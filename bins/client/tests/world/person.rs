@@ -21,8 +21,12 @@ pub struct Person {
     folder: PathBuf,
     password: PathBuf,
     relay: String,
+    /// The address that its connections come from, if it is not the system's choice.
+    source: Option<&'static str>,
     /// The wallet that people write to.
     pub address: String,
+    /// The wallet that pays.
+    pub cash: String,
 }
 
 impl Person {
@@ -35,7 +39,9 @@ impl Person {
             folder,
             password: password.to_owned(),
             relay: relay.address.clone(),
+            source: None,
             address: String::new(),
+            cash: String::new(),
         }
     }
 
@@ -44,7 +50,13 @@ impl Person {
         let directory = directory.to_string_lossy();
         let made = self.ok(&[&["init", "--directory", &directory], words].concat());
         self.address = text(&made, "address");
+        self.cash = text(&made, "cash_address");
         self
+    }
+
+    /// From now on its connections come from this address.
+    pub fn set_source(&mut self, ip: &'static str) {
+        self.source = Some(ip);
     }
 
     /// From now on its connections go to this relay.
@@ -64,8 +76,11 @@ impl Person {
             .args(["--json", "--light-kdf", "--home"])
             .arg(self.folder.join("home"))
             .arg("--password-file")
-            .arg(&self.password)
-            .args(words);
+            .arg(&self.password);
+        if let Some(ip) = self.source {
+            command.args(["--source-address", ip]);
+        }
+        command.args(words);
         command
     }
 
