@@ -144,11 +144,15 @@ impl<S: Store> Node<S> {
             effects: Vec::new(),
             error: None,
         };
-        if !events.is_empty() {
+        let idle = events.is_empty();
+        if !idle {
             self.work(events, &mut batch, now, rng);
         }
         if tick {
             self.tick(&mut batch, now);
+            if idle && let Err(error) = self.store.tidy() {
+                batch.error.get_or_insert(error);
+            }
         }
         batch
             .effects

@@ -170,6 +170,10 @@ pub trait Store: Send {
     fn has_room(&self) -> Result<bool, StoreError> {
         Ok(true)
     }
+    /// Told outside transactions when nothing else is going on: the time to wipe what was removed.
+    fn tidy(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 impl<S: Store + ?Sized> Store for Box<S> {
@@ -202,5 +206,8 @@ impl<S: Store + ?Sized> Store for Box<S> {
     }
     fn has_room(&self) -> Result<bool, StoreError> {
         (**self).has_room()
+    }
+    fn tidy(&mut self) -> Result<(), StoreError> {
+        (**self).tidy()
     }
 }

@@ -39,6 +39,11 @@
 //! `store.db-ballast`, if [`Options::ballast_bytes`] asks for it, holds nothing: it is removed when the
 //! disk is full, so that there is room for what makes room.
 //!
+//! # What is deleted
+//! is overwritten in the database file (`secure_delete`). The log holds what was written before until
+//! it is emptied, which [`Store::tidy`](layer_minus_node::store::Store::tidy) does soon after, and the
+//! last handle when it is closed. What the file system and the drive keep of freed blocks is theirs.
+//!
 //! # Several processes
 //! A daemon keeps the store open while an operator's command writes a grant: each transaction
 //! takes the write lock at its beginning and waits for it up to [`Options::busy_timeout`].
@@ -51,6 +56,7 @@ mod digest;
 mod error;
 mod files;
 mod layout;
+mod log;
 mod open;
 mod options;
 mod schema;

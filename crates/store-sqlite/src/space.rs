@@ -1,5 +1,7 @@
 //! Room: how much a store takes, how much of it is free, and giving it back.
 
+use std::time::Duration;
+
 use layer_minus_node::store::StoreError;
 
 use crate::error::{from_io, from_sqlite};
@@ -105,6 +107,22 @@ impl SqliteStore {
         if let (Some(ballast), false) = (&self.ballast, limit) {
             ballast.release();
         }
+    }
+
+    /// Moves the log into the database file and cuts it to nothing, unless somebody reads: then it is
+    /// for another time.
+    pub(crate) fn empty_log(&self) -> Result<(), StoreError> {
+        let patience = |time| self.connection.busy_timeout(time).map_err(from_sqlite);
+        patience(Duration::ZERO)?;
+        let busy: Result<i64, StoreError> = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+            .map_err(from_sqlite);
+        patience(self.log.busy_timeout)?;
+        if busy? == 0 {
+            self.log.was_emptied();
+        }
+        Ok(())
     }
 
     pub(crate) fn number(&self, pragma: &str) -> Result<u64, StoreError> {

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use layer_minus_node::store::{Row, Store, StoreError, Table};
 use rusqlite::{Connection, params};
@@ -12,6 +13,7 @@ use crate::ballast::Ballast;
 use crate::digest;
 use crate::error::{damaged, from_sqlite};
 use crate::layout::Statements;
+use crate::log::Log;
 use crate::schema;
 
 const NO_TRANSACTION: StoreError = StoreError::Misuse("no transaction is open");
@@ -25,6 +27,7 @@ pub struct SqliteStore {
     pub(crate) statements: BTreeMap<Table, Statements>,
     pub(crate) writable: bool,
     pub(crate) ballast: Option<Ballast>,
+    pub(crate) log: Log,
     /// The limit in force, bytes.
     pub(crate) max_bytes: Cell<Option<u64>>,
 }
@@ -210,6 +213,7 @@ impl Store for SqliteStore {
     }
 
     fn delete(&mut self, table: Table, key: &[u8]) -> Result<(), StoreError> {
+        self.log.holds_deleted();
         self.write(table, |sql| self.run(&sql.delete, [key]))
     }
 
@@ -229,6 +233,13 @@ impl Store for SqliteStore {
     fn has_room(&self) -> Result<bool, StoreError> {
         let held = self.ballast.as_ref().is_none_or(Ballast::is_held);
         Ok(held && self.settle(self.is_above_reserve())?)
+    }
+
+    fn tidy(&mut self) -> Result<(), StoreError> {
+        if self.writable && !self.in_transaction() && self.log.is_due(Instant::now()) {
+            self.empty_log()?;
+        }
+        Ok(())
     }
 }
 

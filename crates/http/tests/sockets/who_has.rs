@@ -210,3 +210,7 @@ async fn peers_that_are_silent_cost_no_more_than_the_limit() {
         "{took:?}"
     );
 }
+
+fn key_of(place: &crate::world::Place) -> layer_minus_seal::SecretCertificate {
+    place.keys.keyring.iter().next().unwrap().clone()
+}

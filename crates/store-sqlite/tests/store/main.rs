@@ -15,6 +15,7 @@ mod full;
 mod handles;
 mod model;
 mod space;
+mod wiped;
 
 use std::path::Path;
 
