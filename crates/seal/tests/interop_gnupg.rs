@@ -286,7 +286,7 @@ fn its_own_keys_work_both_ways() {
                         .body
                         .starts_with(&content)
                 );
-                let message = gpg.run(&["--encrypt", "-r", name, "-z", "0"], &content);
+                let message = gpg.run(&["--rfc4880", "--encrypt", "-r", name, "-z", "0"], &content);
                 assert_eq!(open_message(&message, &ring, LIMIT).unwrap().body, content);
             }
             Err(why) => {
