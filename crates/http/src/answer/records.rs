@@ -173,7 +173,7 @@ mod tests {
             handed: Arc::clone(&handed),
             moving: Arc::clone(&moving),
         };
-        let place = Gate::new(&Limits::default()).stream().unwrap();
+        let place = Gate::new(&Limits::default(), 1_000_000).stream().unwrap();
         let answer = records_stream(one, Form::Client, CancellationToken::new(), place);
         answer.into_body().collect().await.unwrap();
         assert_eq!(handed.load(Ordering::Relaxed), 1);

@@ -138,12 +138,7 @@ async fn a_flood_for_one_key_asks_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stolen_key_in_a_foreign_record_is_not_believed() {
     // The thief's URL is a node that passes on to the victim, who can open what is sealed to the key.
-    let places = network(&[
-        trusting(&[1]),
-        relay(&[]),
-        relay(&[]).tapped(),
-        relay(&[2]),
-    ]).await;
+    let places = network(&[trusting(&[1]), relay(&[]), relay(&[]).tapped(), relay(&[2])]).await;
     let thief = Maker::new();
     let name = thief.wallet.address().to_string();
     let victim = &places[2].record.certificate;
