@@ -16,7 +16,7 @@ fn holds_a_secret(text: &str) -> bool {
 
 #[test]
 fn no_key_and_no_client_is_in_any_log_even_if_everything_is_asked_for() {
-    let world = World::start_with(&[("log", "\"trace\"")]);
+    let world = World::start_logging("trace");
     let bobo = world.person("bobo", &world.a);
     let invite = world.b.invite("$1.00");
     let (node, relay) = (&world.b.address, &world.a.address);

@@ -153,7 +153,7 @@ impl Node {
 
     /// What it logged so far.
     pub fn log_lines(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.folder.join("log")).expect("a log");
+        let text = fs::read_to_string(self.run_log()).expect("a log");
         // What it printed is in the same file.
         text.lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
