@@ -8,6 +8,7 @@ mod lanes;
 mod onion;
 mod plain;
 mod raw;
+mod refusals;
 mod secure;
 mod streams;
 #[path = "../../../routing/src/testing/theft.rs"]
