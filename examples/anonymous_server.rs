@@ -7,11 +7,7 @@
 #![allow(clippy::print_stdout)] // its output is what it is for
 
 use anyhow::{Context as _, Result};
-use layer_minus_core::{
-    delivery::Mode,
-    http::clock,
-    message::{Card, NodeRecord},
-};
+use layer_minus_core::{delivery::Mode, http::clock, message::Card};
 use layer_minus_examples::{LocalNetwork, Member};
 
 const REQUESTS: usize = 4;
@@ -50,8 +46,10 @@ async fn main() -> Result<()> {
     );
 
     let serving = async {
-        let home = network.record(&client.node().node())?;
-        tokio::try_join!(serve("left", &server, home), serve("right", &server, home))
+        tokio::try_join!(
+            serve("left", &server, &network),
+            serve("right", &server, &network)
+        )
     };
     tokio::select! {
         ended = serving => ended.map(|_| ())?,
@@ -62,7 +60,7 @@ async fn main() -> Result<()> {
 }
 
 /// One connection of the server: answers whatever comes, to whoever asks.
-async fn serve(name: &str, server: &Member, clients_node: &NodeRecord) -> Result<()> {
+async fn serve(name: &str, server: &Member, directory: &LocalNetwork) -> Result<()> {
     let mut requests = server.listen(Mode::Share).await?;
     loop {
         let request = requests.next().await?;
@@ -71,6 +69,8 @@ async fn serve(name: &str, server: &Member, clients_node: &NodeRecord) -> Result
             .as_ref()
             .context("a stranger must send a card")?;
         let sender = Card::read(card.card.clone(), &request.claims.network, clock::now())?;
+        // Where the answer goes is in the card; the directory knows how to get there.
+        let clients_node = directory.record(&sender.body.node)?;
         let question = String::from_utf8_lossy(&request.body);
         let answer = format!("{} ({name})", question.to_uppercase());
         let id = Some(request.claims.id);
