@@ -144,14 +144,8 @@ impl<S: Store> Parts<'_, S> {
         self.charge_storage(row, packet)?;
         if acknowledged && packet.begun && packet.pushes == 0 {
             // It was received on a stream that fell before the socket said so.
-            let (pending, size) = (packet.push, u64::from(packet.size_bytes));
-            let id = self.ids.transfer("pushed", &[pending.as_bytes()]);
-            self.end_reservation(Op::Post {
-                id,
-                pending,
-                amount: None,
-                last: true,
-            })?;
+            self.post_push(packet.push, packet, packet.lane)?;
+            let size = u64::from(packet.size_bytes);
             row.passed_bytes = row.passed_bytes.saturating_add(size);
         } else {
             self.void(packet.push)?;

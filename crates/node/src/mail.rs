@@ -189,6 +189,7 @@ impl<S: Store> Parts<'_, S> {
             storage: storage_id,
             pushes: 0,
             begun: false,
+            lane: None,
             prices: self.config.prices,
         })
     }

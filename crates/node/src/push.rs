@@ -255,9 +255,15 @@ impl<S: Store> Parts<'_, S> {
                 return Ok(());
             }
         }
-        if !row.begun {
+        let moved = in_flight.first && row.lane != connection.lane;
+        if !row.begun || moved {
             let begun = PacketRow {
                 begun: true,
+                lane: if in_flight.first {
+                    connection.lane
+                } else {
+                    row.lane
+                },
                 ..row.clone()
             };
             let key = rows::packet_key(&connection.client, seq);
@@ -463,23 +469,8 @@ impl<S: Store> Parts<'_, S> {
         let Some(mut packet) = packet else {
             return Ok(());
         };
-        let price = money::pass_price(&packet.prices, packet.size_bytes)?;
         if let Some(pending) = in_flight.reservation {
-            let id = self.ids.transfer("pushed", &[pending.as_bytes()]);
-            let mut ops = vec![Op::Post {
-                id,
-                pending,
-                amount: None,
-                last: true,
-            }];
-            let lane = self.ids.transfer("pushed lane", &[pending.as_bytes()]);
-            ops.extend(self.tx.lane_ops(connection.lane, lane, price)?);
-            match self.tx.book(&ops) {
-                Ok(()) => {}
-                // Its reservation has lapsed: a push that nobody pays for, and that earns nothing.
-                Err(BookError::Refused(_)) => {}
-                Err(BookError::Store(error)) => return Err(error.into()),
-            }
+            self.post_push(pending, &packet, connection.lane)?;
         }
         packet.pushes = packet.pushes.saturating_add(1);
         self.tx.put(Table::Packets, &key, &packet)?;
@@ -488,6 +479,32 @@ impl<S: Store> Parts<'_, S> {
             .passed_bytes
             .saturating_add(u64::from(packet.size_bytes));
         Ok(self.tx.put_mailbox(client, &row)?)
+    }
+
+    /// Charges a push to its reservation and credits the lane that carried it.
+    pub(crate) fn post_push(
+        &mut self,
+        pending: TransferId,
+        packet: &PacketRow,
+        lane: Option<Address>,
+    ) -> Result<(), Stop> {
+        let price = money::pass_price(&packet.prices, packet.size_bytes)?;
+        let id = self.ids.transfer("pushed", &[pending.as_bytes()]);
+        let post = Op::Post {
+            id,
+            pending,
+            amount: None,
+            last: true,
+        };
+        let lane_id = self.ids.transfer("pushed lane", &[pending.as_bytes()]);
+        let mut ops = vec![post];
+        ops.extend(self.tx.lane_ops(lane, lane_id, price)?);
+        match self.tx.book(&ops) {
+            Ok(()) => Ok(()),
+            // Its reservation has lapsed: a push that nobody pays for, and that earns nothing.
+            Err(BookError::Refused(_)) => self.void(pending),
+            Err(BookError::Store(error)) => Err(error.into()),
+        }
     }
 }
 

@@ -59,6 +59,10 @@ pub(crate) struct PacketRow {
     pub(crate) pushes: u32,
     /// Whether a push was begun: what is acknowledged after that was received.
     pub(crate) begun: bool,
+    /// The node on whose lane the first push was begun last: it earns if that push turns out to have
+    /// arrived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lane: Option<Address>,
     /// The prices when it was accepted, at which everything was reserved.
     pub(crate) prices: Prices,
 }

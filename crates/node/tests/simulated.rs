@@ -1,0 +1,32 @@
+//! What the simulator found, each as the shortest story that shows it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod world;
+
+use layer_minus_delivery::Mode;
+use layer_minus_node::{NodeConfig, admin};
+use world::{LARGE, SMALL, World};
+
+fn credited(world: &World) -> u64 {
+    let totals = admin::totals(world.node.store()).unwrap();
+    totals.lanes.iter().map(|lane| lane.credited_pusd).sum()
+}
+
+#[test]
+fn a_push_acknowledged_after_a_crash_is_credited_to_the_lane_that_carried_it() {
+    let mut world = World::new(NodeConfig::default());
+    let bobo = world.client();
+    let relay = world.open_lane();
+    let stream = world.listen_on(&bobo, 1, Mode::Each, Some(relay));
+    world.mail(&bobo, b"arrives, and the node does not live to hear of it");
+    assert!(
+        stream.pushed.is_empty(),
+        "it is pushed after the stream began"
+    );
+    let listen = 10 * u64::from(SMALL);
+    assert_eq!(credited(&world), listen);
+    world.restart();
+    world.ack_through(&bobo, 1, 1);
+    assert_eq!(credited(&world), listen + 10 * u64::from(LARGE));
+}
