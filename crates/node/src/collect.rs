@@ -27,13 +27,13 @@ impl<S: Store> Parts<'_, S> {
         through: Option<u64>,
         seqs: &[u64],
     ) -> Result<(), Stop> {
-        self.registered(&wallet)?;
+        let client = self.registered(&wallet)?;
         let malformed = |detail: &str| {
             Stop::Refuse(Reason::Malformed {
                 detail: detail.to_owned(),
             })
         };
-        if generation != self.generation {
+        if generation != self.generation_of(&client) {
             return Err(malformed(
                 "numbers are of another generation of the mailbox",
             ));

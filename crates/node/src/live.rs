@@ -27,6 +27,8 @@ pub(crate) struct InFlight {
 pub(crate) struct Connection {
     pub(crate) client: Address,
     pub(crate) consumer: ConsumerId,
+    /// Of the numbers in its mailbox.
+    pub(crate) generation: u64,
     pub(crate) mode: Mode,
     /// The node whose lane carries it.
     pub(crate) lane: Option<Address>,

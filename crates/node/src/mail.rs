@@ -77,7 +77,7 @@ impl<S: Store> Parts<'_, S> {
         self.tx.answer(request.id, Answer::Accepted(acceptance));
 
         let position = Position {
-            generation: self.generation,
+            generation: self.generation_of(&client),
             seq,
         };
         let pushed = PushedPacket {

@@ -13,7 +13,7 @@ use crate::{
     intake::NodeKeys,
     live::Live,
     money::{self, Ids},
-    rows::LaneRow,
+    rows::{ClientRow, LaneRow},
     store::{Store, StoreError, Table},
     tx::{Stop, Tx},
 };
@@ -442,6 +442,11 @@ impl<S: Store> Parts<'_, S> {
         self.tx
             .effects
             .extend(lane.map(|lane| Effect::Paid { lane }));
+    }
+
+    /// The generation of the numbers in a client's mailbox.
+    pub(crate) const fn generation_of(&self, client: &ClientRow) -> u64 {
+        self.generation ^ client.apart
     }
 
     pub(crate) fn is_me(&self, node: &Address) -> bool {

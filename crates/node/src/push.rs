@@ -68,8 +68,9 @@ impl<S: Store> Parts<'_, S> {
         if listen.mode == Mode::Each {
             self.replace_streams(&wallet, &listen.consumer)?;
         }
+        let generation = self.generation_of(&self.registered(&wallet)?);
         let position = Position {
-            generation: self.generation,
+            generation,
             seq: consumer.cursor,
         };
         first.push(Answer::Listening {
@@ -93,6 +94,7 @@ impl<S: Store> Parts<'_, S> {
         let state = Connection {
             client: wallet,
             consumer: listen.consumer,
+            generation,
             mode: listen.mode,
             lane: request.lane,
             sent: consumer.cursor,
@@ -277,7 +279,7 @@ impl<S: Store> Parts<'_, S> {
             connection.last_record_at = now;
         }
         let position = Position {
-            generation: self.generation,
+            generation: connection.generation,
             seq,
         };
         let packet = PushedPacket {

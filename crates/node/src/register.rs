@@ -209,10 +209,14 @@ impl<S: Store> Parts<'_, S> {
         let invite = registration.invite.as_deref();
         self.check_authorization(wallet, &registration.authorization, invite)?;
         self.check_room(&wallet)?;
+        let came_back = self
+            .tx
+            .account(&money::client_account(&wallet))?
+            .is_some();
         self.settle_registration(request, wallet, &challenge)?;
         self.use_invite(&wallet, invite)?;
         let passed_bytes = u64::from(challenge.size_bytes) + u64::from(request.size_bytes);
-        self.store_client(wallet, card, registration, passed_bytes)?;
+        self.store_client(wallet, card, registration, passed_bytes, came_back)?;
 
         let registered = Answer::Registered(self.standing(&wallet)?);
         match listen {
@@ -307,6 +311,7 @@ impl<S: Store> Parts<'_, S> {
         card: &Card,
         registration: &Registration,
         passed_bytes: u64,
+        came_back: bool,
     ) -> Result<(), Stop> {
         let key = card.encryption_key();
         let old = self.tx.client(&wallet)?;
@@ -315,6 +320,11 @@ impl<S: Store> Parts<'_, S> {
             || self.ids.keyed("since", &[wallet.as_slice(), &time]),
             |old| old.since,
         );
+        let apart = match &old {
+            Some(old) => old.apart,
+            None if came_back => u64::from_be_bytes(since.first_chunk().copied().unwrap_or_default()),
+            None => 0,
+        };
         match &old {
             Some(old) if old.key != key.to_string() => self.supersede_key(old)?,
             Some(_) => {}
@@ -354,6 +364,7 @@ impl<S: Store> Parts<'_, S> {
                 .strangers_bytes_per_day
                 .min(self.config.strangers_bytes_per_day_max),
             since,
+            apart,
         };
         Ok(self.tx.put(Table::Clients, wallet.as_slice(), &client)?)
     }

@@ -24,6 +24,10 @@ pub(crate) struct ClientRow {
     /// Of this registration: receipts of an earlier one of the same wallet say nothing about this one.
     #[serde(with = "text::hex_array")]
     pub(crate) since: [u8; 16],
+    /// Sets the numbers of this mailbox apart from those of an earlier one of the same wallet, which
+    /// may still be acknowledged by somebody who does not know; 0 for the first.
+    #[serde(default)]
+    pub(crate) apart: u64,
 }
 
 /// What changes with every packet of a client.

@@ -5,12 +5,38 @@
 mod world;
 
 use layer_minus_delivery::Mode;
+use layer_minus_message::{Answer, Command, Reason};
 use layer_minus_node::{NodeConfig, admin};
 use world::{LARGE, SMALL, World};
 
 fn credited(world: &World) -> u64 {
     let totals = admin::totals(world.node.store()).unwrap();
     totals.lanes.iter().map(|lane| lane.credited_pusd).sum()
+}
+
+#[test]
+fn a_late_acknowledgement_of_an_earlier_registration_takes_no_mail_of_a_later_one() {
+    let mut world = World::new(NodeConfig::default());
+    let bobo = world.client();
+    let mut stream = world.listen(&bobo, 1, Mode::Each);
+    world.mail(&bobo, b"of the first registration");
+    let late = world.ack(1, Some(1), &[]);
+    stream.take(&world.close(&stream));
+    assert_eq!(world.command(bobo.address(), Command::Unregister), Answer::Unregistered);
+    let command = world.registration(&bobo, None);
+    let challenge = world.challenge(&bobo, command);
+    let confirm = Command::Confirm {
+        challenge,
+        listen: None,
+    };
+    assert!(matches!(world.command(bobo.address(), confirm), Answer::Registered(_)));
+    let stream = world.listen(&bobo, 1, Mode::Each);
+    world.close(&stream);
+    world.mail(&bobo, b"of the second, under the same number");
+    let answer = world.command(bobo.address(), late);
+    assert!(matches!(answer, Answer::Refused(Reason::Malformed { .. })), "{answer:?}");
+    let stream = world.listen(&bobo, 1, Mode::Each);
+    assert_eq!(stream.pushed.len(), 1);
 }
 
 #[test]
