@@ -148,6 +148,16 @@ impl Live {
         }
     }
 
+    /// Whether a stream is pushing a packet now.
+    pub(crate) fn is_in_flight(&self, client: &Address, seq: u64) -> bool {
+        self.of_client(client).iter().any(|id| {
+            self.connections
+                .get(id)
+                .and_then(|connection| connection.in_flight.as_ref())
+                .is_some_and(|in_flight| in_flight.seq == seq)
+        })
+    }
+
     /// Whether a stream is using the first reservation of a packet now.
     pub(crate) fn first_push_in_use(&self, client: &Address, seq: u64) -> bool {
         self.of_client(client).iter().any(|id| {

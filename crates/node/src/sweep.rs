@@ -73,6 +73,12 @@ impl<S: Store> Parts<'_, S> {
         };
         let packet: Option<PacketRow> = self.tx.get(Table::Packets, key)?;
         let Some(packet) = packet else { return Ok(0) };
+        if self.live.is_in_flight(&wallet, seq) {
+            // It is on its way and will be paid for; a reader that is too slow loses its stream first.
+            let again = self.tx.now.saturating_add(self.config.slow_reader_secs);
+            self.tx.schedule(again, Due::Packet, key)?;
+            return Ok(0);
+        }
         let mut row = self.tx.mailbox(&wallet)?;
         self.take_out(&wallet, &mut row, seq, &packet, false)?;
         let size = u64::from(packet.size_bytes);

@@ -40,6 +40,29 @@ fn a_late_acknowledgement_of_an_earlier_registration_takes_no_mail_of_a_later_on
 }
 
 #[test]
+fn a_push_under_way_when_retention_ends_is_finished_and_paid() {
+    let config = NodeConfig::default();
+    let retention_secs = config.retention_secs;
+    let mut world = World::new(config);
+    let bobo = world.client();
+    world.mail(&bobo, b"comes at the last moment");
+    world.now += retention_secs;
+    let mut stream = world.listen(&bobo, 1, Mode::Each);
+    let before = world.standing(&bobo).charged_pusd;
+    stream.take(&world.tick(1));
+    world.hand(&mut stream, 1);
+    assert!(!stream.closed);
+    let pass = 20 * u64::from(LARGE);
+    let status = 20 * u64::from(SMALL);
+    assert_eq!(world.standing(&bobo).charged_pusd, before + status + pass);
+    // Then it goes, as it would have.
+    let gaps = world.tick(120);
+    assert_eq!(gaps, [], "the stream has it");
+    let standing = world.standing(&bobo);
+    assert_eq!((standing.waiting_packets, standing.reserved_pusd), (0, 0));
+}
+
+#[test]
 fn a_push_acknowledged_after_a_crash_is_credited_to_the_lane_that_carried_it() {
     let mut world = World::new(NodeConfig::default());
     let bobo = world.client();
