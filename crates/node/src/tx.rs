@@ -195,6 +195,10 @@ impl<S: Store> Tx<'_, S> {
         Shelf(&*self.store).account(id)
     }
 
+    pub(crate) fn transfer(&self, id: &TransferId) -> Result<Option<Transfer>, StoreError> {
+        Shelf(&*self.store).transfer(id)
+    }
+
     pub(crate) fn answer(&mut self, request: RequestId, answer: Answer) {
         self.effects.push(Effect::Answer {
             request,

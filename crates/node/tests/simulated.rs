@@ -63,6 +63,24 @@ fn a_push_under_way_when_retention_ends_is_finished_and_paid() {
 }
 
 #[test]
+fn a_push_during_which_the_clock_is_set_is_charged_all_the_same() {
+    let mut world = World::new(NodeConfig::default());
+    let bobo = world.client();
+    world.mail(&bobo, b"comes twice");
+    let mut stream = world.listen(&bobo, 1, Mode::Each);
+    world.hand(&mut stream, 1);
+    world.close(&stream);
+    let mut stream = world.listen(&bobo, 1, Mode::Each);
+    let before = world.standing(&bobo).charged_pusd;
+    world.now += 2 * 3_600;
+    world.hand(&mut stream, 1);
+    let (pass, status) = (20 * u64::from(LARGE), 20 * u64::from(SMALL));
+    assert_eq!(world.standing(&bobo).charged_pusd, before + status + pass);
+    world.ack_through(&bobo, 1, 1);
+    assert_eq!(world.standing(&bobo).reserved_pusd, 0);
+}
+
+#[test]
 fn a_push_acknowledged_after_a_crash_is_credited_to_the_lane_that_carried_it() {
     let mut world = World::new(NodeConfig::default());
     let bobo = world.client();
