@@ -24,6 +24,7 @@ mod mail;
 pub mod memory;
 pub mod money;
 mod node;
+mod paid;
 mod push;
 mod register;
 pub mod reply;
