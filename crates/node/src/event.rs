@@ -9,7 +9,7 @@ use layer_minus_message::{Answer, InboxToken, PushedPacket, VerifiedCommand};
 use layer_minus_packet::Recipient;
 use layer_minus_wallet::Address;
 
-/// Names a request that waits for its answer. Given by the runtime, never reused.
+/// Names a request that waits for its answer. Given by the runtime, never twice by one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(pub u64);
 

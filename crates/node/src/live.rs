@@ -56,6 +56,8 @@ pub(crate) struct Challenge {
 /// All of it.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
+    /// Random, of this run of the node: streams of different runs have the same numbers.
+    pub(crate) run: [u8; 16],
     pub(crate) connections: BTreeMap<ConnectionId, Connection>,
     pub(crate) by_client: HashMap<Address, BTreeSet<ConnectionId>>,
     pub(crate) challenges: Challenges<Challenge>,

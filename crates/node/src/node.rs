@@ -78,7 +78,10 @@ impl<S: Store> Node<S> {
                 return Err(error);
             }
         };
+        let mut run = [0; 16];
+        rng.fill_bytes(&mut run);
         let live = Live {
+            run,
             swept_at: now,
             ..Live::default()
         };
@@ -253,6 +256,7 @@ impl<S: Store> Node<S> {
 
     fn drop_connections(&mut self) -> Vec<Effect> {
         let live = std::mem::take(&mut self.live);
+        self.live.run = live.run;
         self.live.challenges = live.challenges;
         self.live.swept_at = live.swept_at;
         self.live.quarantined = live.quarantined;

@@ -372,7 +372,7 @@ impl<S: Store> Parts<'_, S> {
             return Ok(None);
         }
         let (stream, time) = (id.0.to_be_bytes(), since.to_be_bytes());
-        let content: [&[u8]; 3] = [row.push.as_bytes(), &stream, &time];
+        let content: [&[u8]; 4] = [row.push.as_bytes(), &self.live.run, &stream, &time];
         let reservation = self.ids.transfer("push again", &content);
         let expires_at = since.saturating_add(PUSH_AGAIN_SECS);
         let pend = Op::Pend {

@@ -81,6 +81,27 @@ fn a_push_during_which_the_clock_is_set_is_charged_all_the_same() {
 }
 
 #[test]
+fn streams_of_the_same_number_before_and_after_a_restart_are_charged_apart() {
+    let mut world = World::new(NodeConfig::default());
+    let bobo = world.client();
+    world.mail(&bobo, b"comes three times");
+    let mut stream = world.listen(&bobo, 1, Mode::Each);
+    world.hand(&mut stream, 1);
+    world.close(&stream);
+    let before = world.standing(&bobo).charged_pusd;
+    let mut charged = Vec::new();
+    for _ in 0..2 {
+        world.restart();
+        world.number_requests_from(1_000);
+        let mut stream = world.listen(&bobo, 1, Mode::Each);
+        world.hand(&mut stream, 1);
+        charged.push(world.standing(&bobo).charged_pusd);
+    }
+    let round = 20 * u64::from(LARGE) + 2 * 20 * u64::from(SMALL);
+    assert_eq!(charged, [before + round, before + 2 * round]);
+}
+
+#[test]
 fn a_push_acknowledged_after_a_crash_is_credited_to_the_lane_that_carried_it() {
     let mut world = World::new(NodeConfig::default());
     let bobo = world.client();

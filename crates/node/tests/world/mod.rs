@@ -142,6 +142,11 @@ impl World {
         .unwrap()
     }
 
+    /// What a new process of the runtime does: its numbers begin again.
+    pub fn number_requests_from(&mut self, first: u64) {
+        self.next_request = first;
+    }
+
     pub fn request(&mut self, lane: Option<Address>, size_bytes: u32) -> Request {
         let id = RequestId(self.next_request);
         self.next_request += 1;
