@@ -21,6 +21,9 @@ use crate::{
 const SECRET_KEY: &[u8] = b"secret";
 const GENERATION_KEY: &[u8] = b"generation";
 pub(crate) const CLIENTS_KEY: &[u8] = b"clients";
+/// Frames that expire before this time, unix seconds (8 bytes, big-endian), may have been seen and
+/// forgotten.
+pub(crate) const FORGOTTEN_KEY: &[u8] = b"forgotten";
 /// Before the address of a node that ever opened a lane.
 pub(crate) const LANE_PREFIX: &[u8] = b"lane:";
 

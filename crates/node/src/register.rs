@@ -209,10 +209,7 @@ impl<S: Store> Parts<'_, S> {
         let invite = registration.invite.as_deref();
         self.check_authorization(wallet, &registration.authorization, invite)?;
         self.check_room(&wallet)?;
-        let came_back = self
-            .tx
-            .account(&money::client_account(&wallet))?
-            .is_some();
+        let came_back = self.tx.account(&money::client_account(&wallet))?.is_some();
         self.settle_registration(request, wallet, &challenge)?;
         self.use_invite(&wallet, invite)?;
         let passed_bytes = u64::from(challenge.size_bytes) + u64::from(request.size_bytes);
@@ -322,7 +319,9 @@ impl<S: Store> Parts<'_, S> {
         );
         let apart = match &old {
             Some(old) => old.apart,
-            None if came_back => u64::from_be_bytes(since.first_chunk().copied().unwrap_or_default()),
+            None if came_back => {
+                u64::from_be_bytes(since.first_chunk().copied().unwrap_or_default())
+            }
             None => 0,
         };
         match &old {

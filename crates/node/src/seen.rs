@@ -5,7 +5,7 @@ use layer_minus_message::{CommandSigner, Reason, limits::CLOCK_WINDOW_SECS};
 use crate::{
     config::{SEEN_UNPAID_ROWS_MAX, SWEEP_ROWS_MAX},
     event::{Effect, Request},
-    node::Parts,
+    node::{FORGOTTEN_KEY, Parts},
     store::{Store, StoreError, Table},
     tx::Stop,
 };
@@ -19,7 +19,14 @@ impl<S: Store> Parts<'_, S> {
     /// Remembers the frames of a request. False, and garbage to the runtime, if one was seen before, or
     /// has expired while it waited: by then what was seen of it may be forgotten.
     pub(crate) fn see(&mut self, request: &Request, paid: bool) -> Result<bool, Stop> {
+        let forgotten = self.forgotten()?;
         for mark in &request.marks {
+            if mark.expires_at < forgotten {
+                // The sweep may have forgotten it while the clock was ahead: that it was not seen cannot
+                // be known.
+                let node_time = self.tx.now;
+                return Err(Reason::StaleTime { node_time }.into());
+            }
             let over = mark.expires_at < self.tx.now;
             if over || self.tx.store.get(Table::Seen, &mark.digest)?.is_some() {
                 self.tx.effects.push(Effect::Garbage {
@@ -41,6 +48,14 @@ impl<S: Store> Parts<'_, S> {
             self.remember(&mark.digest, mark.expires_at, value)?;
         }
         Ok(true)
+    }
+
+    /// Up to which expiry frames were forgotten.
+    pub(crate) fn forgotten(&self) -> Result<u64, StoreError> {
+        let bytes = self.tx.store.get(Table::Meta, FORGOTTEN_KEY)?;
+        Ok(bytes
+            .and_then(|bytes| bytes.try_into().ok())
+            .map_or(0, u64::from_be_bytes))
     }
 
     pub(crate) fn see_nonce(&mut self, signer: &CommandSigner) -> Result<(), Stop> {
@@ -81,6 +96,10 @@ impl<S: Store> Parts<'_, S> {
             let remembered: u64 = self.tx.get(Table::Meta, UNPAID_KEY)?.unwrap_or(0);
             let remembered = remembered.saturating_sub(unpaid);
             self.tx.put(Table::Meta, UNPAID_KEY, &remembered)?;
+        }
+        if !rows.is_empty() && self.forgotten()? < self.tx.now {
+            // The clock may be set back, and what was forgotten come again.
+            self.tx.put_bytes(Table::Meta, FORGOTTEN_KEY, &to)?;
         }
         Ok(rows.len() >= SWEEP_ROWS_MAX)
     }

@@ -6,7 +6,7 @@ mod world;
 
 use layer_minus_delivery::Mode;
 use layer_minus_message::{Answer, Command, Reason};
-use layer_minus_node::{NodeConfig, admin};
+use layer_minus_node::{Event, NodeConfig, admin};
 use world::{LARGE, SMALL, World};
 
 fn credited(world: &World) -> u64 {
@@ -22,19 +22,28 @@ fn a_late_acknowledgement_of_an_earlier_registration_takes_no_mail_of_a_later_on
     world.mail(&bobo, b"of the first registration");
     let late = world.ack(1, Some(1), &[]);
     stream.take(&world.close(&stream));
-    assert_eq!(world.command(bobo.address(), Command::Unregister), Answer::Unregistered);
+    assert_eq!(
+        world.command(bobo.address(), Command::Unregister),
+        Answer::Unregistered
+    );
     let command = world.registration(&bobo, None);
     let challenge = world.challenge(&bobo, command);
     let confirm = Command::Confirm {
         challenge,
         listen: None,
     };
-    assert!(matches!(world.command(bobo.address(), confirm), Answer::Registered(_)));
+    assert!(matches!(
+        world.command(bobo.address(), confirm),
+        Answer::Registered(_)
+    ));
     let stream = world.listen(&bobo, 1, Mode::Each);
     world.close(&stream);
     world.mail(&bobo, b"of the second, under the same number");
     let answer = world.command(bobo.address(), late);
-    assert!(matches!(answer, Answer::Refused(Reason::Malformed { .. })), "{answer:?}");
+    assert!(
+        matches!(answer, Answer::Refused(Reason::Malformed { .. })),
+        "{answer:?}"
+    );
     let stream = world.listen(&bobo, 1, Mode::Each);
     assert_eq!(stream.pushed.len(), 1);
 }
@@ -99,6 +108,31 @@ fn streams_of_the_same_number_before_and_after_a_restart_are_charged_apart() {
     }
     let round = 20 * u64::from(LARGE) + 2 * 20 * u64::from(SMALL);
     assert_eq!(charged, [before + round, before + 2 * round]);
+}
+
+#[test]
+fn a_frame_that_was_forgotten_while_the_clock_was_ahead_is_not_taken_again() {
+    let mut world = World::new(NodeConfig::default());
+    let bobo = world.client();
+    let request = world.request(None, SMALL);
+    let command = world.verified(bobo.address(), Command::Status);
+    let id = request.id;
+    let event = Event::Command { request, command };
+    let effects = world.run(vec![event.clone()]);
+    assert!(matches!(world::answer_to(&effects, id), Answer::Status(_)));
+    world.tick(2 * 3_600);
+    world.now -= 2 * 3_600;
+    let answer = world::answer_to(&world.run(vec![event]), id);
+    assert!(
+        matches!(answer, Answer::Refused(Reason::StaleTime { .. })),
+        "{answer:?}"
+    );
+    // What lives longer than the clock was ahead is served.
+    world.now += 2 * 3_600;
+    assert!(matches!(
+        world.command(bobo.address(), Command::Status),
+        Answer::Status(_)
+    ));
 }
 
 #[test]
