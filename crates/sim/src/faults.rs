@@ -11,6 +11,9 @@ use crate::{
 
 /// The largest jump of a clock, seconds: beyond what commands tolerate, below what cards live.
 const JUMP_SECS_MAX: u64 = 7_200;
+/// The largest jump ahead of a node, seconds. After a larger one it refuses frames that live shorter than
+/// it was ahead, until they would have expired: that is the price of taking none twice.
+const JUMP_SECS_NODE_AHEAD: i64 = 3_000;
 /// A jump within what commands tolerate, seconds.
 const JUMP_SECS_SMALL: u64 = 590;
 

@@ -36,6 +36,7 @@
 //! What it found is in `docs/found.md`.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod asked;
 mod books;
 mod cast;
 mod chance;

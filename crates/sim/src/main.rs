@@ -1,5 +1,7 @@
 //! The longer hunt: runs many seeds, or one with its trace.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -154,4 +156,23 @@ fn tell(failure: &Failure, json: bool, out: &mut impl Write) -> io::Result<()> {
         "text": failure.text, "trace": failure.trace,
     });
     writeln!(out, "{object}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_understood() {
+        let parse = |line: &str| parse(line.split_whitespace().map(str::to_owned));
+        assert!(matches!(parse("--help"), Ok(None)));
+        let Ok(Some(args)) = parse("--seed 7 --trace --json --plant early-ack") else {
+            panic!("refused");
+        };
+        assert_eq!((args.from, args.seeds, args.json), (7, 1, true));
+        assert!(args.options.trace && args.options.plant == Plant::AcknowledgeBeforeCommit);
+        for bad in ["--seeds", "--seeds x", "--plant", "--plant nothing", "7"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
 }

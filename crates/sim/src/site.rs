@@ -11,9 +11,9 @@ use layer_minus_node::{
 use layer_minus_packet::SealedPacket;
 
 use crate::{
+    asked::Asked,
     cast::{Cast, RETENTION_SECS},
     disk::{Drive, FaultyStore, drive, lock},
-    observe::Asked,
     plant::{Plant, SimStore},
     violation::Violation,
     world::{Happening, World},
