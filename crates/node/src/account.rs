@@ -170,7 +170,8 @@ impl<S: Store> Parts<'_, S> {
         self.tx.put_mailbox(&wallet, &row)?;
         let standing = self.standing(&wallet)?;
         self.tx.answer(request.id, Answer::Authorized(standing));
-        self.feed_client(&wallet, None)
+        self.feed_later(wallet);
+        Ok(())
     }
 
     /// The client leaves: what waits is dropped, what it used is charged, the rest is released.

@@ -19,6 +19,10 @@ impl<S: Store> Node<S> {
         self.sweep_seen(batch, now);
         self.sweep_due(batch, now);
         self.remove_collected(batch, now);
+        // Streams whose end was not written down are over all the same.
+        let leaving = std::mem::take(&mut self.live.leaving).into_iter();
+        let close = |connection| Effect::Close { connection };
+        batch.effects.extend(leaving.map(close));
         if now.saturating_sub(self.live.swept_at) >= 60 {
             self.live.swept_at = now;
             self.live
@@ -55,10 +59,8 @@ impl<S: Store> Node<S> {
                 Ok(((), effects)) => batch.effects.extend(effects),
                 Err(error) => {
                     // What memory and store disagree about now is this client's alone.
-                    batch.effects.push(Effect::Close { connection: id });
                     for connection in self.live.of_client(&client) {
                         self.live.remove(connection);
-                        batch.effects.push(Effect::Close { connection });
                     }
                     batch.error.get_or_insert(error);
                 }

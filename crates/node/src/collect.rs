@@ -75,7 +75,8 @@ impl<S: Store> Parts<'_, S> {
         self.remove_collected(&wallet, &mut row)?;
         self.tx.put_mailbox(&wallet, &row)?;
         self.tx.answer(request.id, Answer::Acknowledged);
-        self.feed_client(&wallet, None)
+        self.feed_later(wallet);
+        Ok(())
     }
 
     /// Removes what every consumer has, as much as one transaction should; the next tick goes on.

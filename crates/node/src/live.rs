@@ -63,6 +63,8 @@ pub(crate) struct Live {
     pub(crate) challenges: Challenges<Challenge>,
     /// Packets of shared consumers that a connection holds and has not acknowledged.
     pub(crate) leases: HashMap<(Address, ConsumerId), Leases>,
+    /// Streams that the transaction under way ended: if it fails, nobody else remembers them.
+    pub(crate) leaving: Vec<ConnectionId>,
     pub(crate) swept_at: u64,
     /// Clients of whose collected mail some is still there.
     pub(crate) removing: BTreeSet<Address>,
@@ -89,6 +91,7 @@ impl Live {
     /// Forgets a stream and takes back what was leased to it.
     pub(crate) fn remove(&mut self, id: ConnectionId) -> Option<Connection> {
         let connection = self.connections.remove(&id)?;
+        self.leaving.push(id);
         if let Some(ids) = self.by_client.get_mut(&connection.client) {
             ids.remove(&id);
             if ids.is_empty() {

@@ -3,9 +3,7 @@
 use bytes::Bytes;
 use layer_minus_delivery::{DeliveryError, MailboxLimits};
 use layer_minus_ledger::{Amount, Op};
-use layer_minus_message::{
-    Acceptance, AcceptanceBody, Answer, InboxToken, Position, PushedPacket, Reason, letter::sha256,
-};
+use layer_minus_message::{Acceptance, AcceptanceBody, Answer, InboxToken, Reason, letter::sha256};
 use layer_minus_packet::{Fingerprint, Recipient};
 use layer_minus_wallet::Address;
 use rand::{CryptoRng, RngCore};
@@ -76,16 +74,8 @@ impl<S: Store> Parts<'_, S> {
             .schedule(packet.kept_until, Due::Receipt, &receipt_key)?;
         self.tx.answer(request.id, Answer::Accepted(acceptance));
 
-        let position = Position {
-            generation: self.generation_of(&client),
-            seq,
-        };
-        let pushed = PushedPacket {
-            position,
-            accepted_at: packet.accepted_at,
-            message,
-        };
-        self.feed_client(&wallet, Some(&pushed))
+        self.feed_fresh(wallet, seq, message);
+        Ok(())
     }
 
     /// The client that a key routes to. A whole fingerprint must match; a key ID is only a hint.

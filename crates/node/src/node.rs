@@ -13,6 +13,7 @@ use crate::{
     intake::NodeKeys,
     live::Live,
     money::{self, Ids},
+    push::Hungry,
     rows::{ClientRow, LaneRow},
     store::{Store, StoreError, Table},
     tx::{Stop, Tx},
@@ -220,10 +221,13 @@ impl<S: Store> Node<S> {
         work: impl FnOnce(&mut Parts<'_, S>) -> Result<T, StoreError>,
     ) -> Result<(T, Vec<Effect>), StoreError> {
         self.store.begin()?;
+        let leaving = self.live.leaving.len();
         let outcome = self.begun(now, work);
         match outcome {
             Ok(done) => {
                 self.store.commit()?;
+                // Their ends are among the effects.
+                self.live.leaving.truncate(leaving);
                 Ok(done)
             }
             Err(error) => {
@@ -247,6 +251,7 @@ impl<S: Store> Node<S> {
             generation: self.generation,
             live: &mut self.live,
             has_room,
+            hungry: Hungry::default(),
             tx: Tx {
                 store: &mut self.store,
                 now,
@@ -254,6 +259,7 @@ impl<S: Store> Node<S> {
             },
         };
         let value = work(&mut parts)?;
+        parts.feed_hungry()?;
         Ok((value, parts.tx.effects))
     }
 
@@ -266,6 +272,7 @@ impl<S: Store> Node<S> {
         self.live.removing = live.removing;
         live.connections
             .into_keys()
+            .chain(live.leaving)
             .map(|connection| Effect::Close { connection })
             .collect()
     }
@@ -313,6 +320,10 @@ fn prepare(
             generation
         }
     };
+    if store.get(Table::Meta, FORGOTTEN_KEY)?.is_none() {
+        // The sweep, which makes room on a full disk, may then write it without needing any.
+        store.put(Table::Meta, FORGOTTEN_KEY, &0_u64.to_be_bytes())?;
+    }
     let mut tx = Tx {
         store,
         now,
@@ -341,6 +352,7 @@ pub(crate) struct Parts<'a, S> {
     pub(crate) live: &'a mut Live,
     /// Whether the store has more than the reserve that collecting and expiring need.
     pub(crate) has_room: bool,
+    pub(crate) hungry: Hungry,
     pub(crate) tx: Tx<'a, S>,
 }
 

@@ -1,5 +1,7 @@
 //! Streams: opening them, feeding them, and what a push costs.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use bytes::Bytes;
 use layer_minus_delivery::{Consumer, ConsumerId, Leases, Mode, gaps_for, next_to_push};
 use layer_minus_ledger::{Op, TransferId};
@@ -16,6 +18,14 @@ use crate::{
     store::{Store, StoreError, Table},
     tx::{BookError, Stop},
 };
+
+/// What a transaction leaves to be fed at its end.
+#[derive(Debug, Default)]
+pub(crate) struct Hungry {
+    clients: BTreeSet<Address>,
+    /// Packets that came in it, by client and number.
+    fresh: BTreeMap<(Address, u64), Bytes>,
+}
 
 /// How long a reservation for a further push may stay open, seconds.
 const PUSH_AGAIN_SECS: u64 = 3_600;
@@ -35,11 +45,7 @@ impl<S: Store> Parts<'_, S> {
     }
 
     pub(crate) fn room_for_stream(&self, wallet: &Address) -> Result<(), Stop> {
-        let mine = self
-            .live
-            .by_client
-            .get(wallet)
-            .map_or(0, std::collections::BTreeSet::len);
+        let mine = self.live.by_client.get(wallet).map_or(0, BTreeSet::len);
         let limit = if self.live.connections.len() >= self.config.connections_max {
             "connections_max"
         } else if mine >= self.config.connections_per_client_max {
@@ -103,7 +109,8 @@ impl<S: Store> Parts<'_, S> {
             last_record_at: now,
         };
         self.live.insert(connection, state);
-        self.feed(connection, None)
+        self.feed_later(wallet);
+        Ok(())
     }
 
     /// Whether a listener may have its consumer, before anything is charged.
@@ -179,7 +186,7 @@ impl<S: Store> Parts<'_, S> {
             self.void(pending)?;
         }
         if connection.mode == Mode::Share {
-            self.feed_client(&connection.client, None)?;
+            self.feed_later(connection.client);
         }
         Ok(())
     }
@@ -211,28 +218,43 @@ impl<S: Store> Parts<'_, S> {
         }
     }
 
-    /// Feeds every idle stream of a client. `fresh` is the packet that has just come, so that it need
-    /// not be read back.
-    pub(crate) fn feed_client(
-        &mut self,
-        wallet: &Address,
-        fresh: Option<&PushedPacket>,
-    ) -> Result<(), Stop> {
+    /// A client's streams are fed once all of the batch is handled: an acknowledgement in it is of what
+    /// went out earlier, and would else pay for a push that has not begun.
+    pub(crate) fn feed_later(&mut self, wallet: Address) {
+        self.hungry.clients.insert(wallet);
+    }
+
+    /// The same for a packet that has just come, so that it need not be read back.
+    pub(crate) fn feed_fresh(&mut self, wallet: Address, seq: u64, message: Bytes) {
+        self.hungry.fresh.insert((wallet, seq), message);
+        self.feed_later(wallet);
+    }
+
+    /// The last thing in a transaction.
+    pub(crate) fn feed_hungry(&mut self) -> Result<(), StoreError> {
+        while let Some(client) = self.hungry.clients.pop_first() {
+            match self.feed_client(&client) {
+                // There is nobody to tell.
+                Ok(()) | Err(Stop::Refuse(_)) => {}
+                Err(Stop::Store(error)) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Feeds every idle stream of a client.
+    fn feed_client(&mut self, wallet: &Address) -> Result<(), Stop> {
         let mut streams = self.live.of_client(wallet);
         // Of those that share, the one with the least unacknowledged work is fed first.
         streams.sort_by_key(|id| self.live.held_by(*id));
         for id in streams {
-            self.feed(id, fresh)?;
+            self.feed(id)?;
         }
         Ok(())
     }
 
     /// Hands the next packet to a stream, if it is idle and there is one.
-    pub(crate) fn feed(
-        &mut self,
-        id: ConnectionId,
-        fresh: Option<&PushedPacket>,
-    ) -> Result<(), Stop> {
+    fn feed(&mut self, id: ConnectionId) -> Result<(), Stop> {
         let Some(connection) = self.live.connections.get(&id) else {
             return Ok(());
         };
@@ -246,9 +268,9 @@ impl<S: Store> Parts<'_, S> {
         let Some(in_flight) = self.reserve_push(id, &connection, seq, &row)? else {
             return Ok(());
         };
-        let message = match fresh {
-            Some(packet) if packet.position.seq == seq => packet.message.clone(),
-            _ => self.body(&connection.client, seq)?,
+        let message = match self.hungry.fresh.get(&(connection.client, seq)) {
+            Some(message) => message.clone(),
+            None => self.body(&connection.client, seq)?,
         };
         if connection.mode == Mode::Share {
             let key = (connection.client, connection.consumer);
@@ -460,7 +482,8 @@ impl<S: Store> Parts<'_, S> {
         connection.last_record_at = self.tx.now;
         let connection = connection.clone();
         self.charge_push(&connection, &in_flight)?;
-        self.feed(id, None)
+        self.feed_later(connection.client);
+        Ok(())
     }
 
     fn charge_push(&mut self, connection: &Connection, in_flight: &InFlight) -> Result<(), Stop> {

@@ -4,9 +4,9 @@
 
 mod world;
 
-use layer_minus_delivery::Mode;
-use layer_minus_message::{Answer, Command, Reason};
-use layer_minus_node::{Event, NodeConfig, admin};
+use layer_minus_delivery::{ConsumerId, Mode};
+use layer_minus_message::{Answer, Command, Listen, Reason};
+use layer_minus_node::{Effect, Event, NodeConfig, StoreError, Table, admin};
 use world::{LARGE, SMALL, World};
 
 fn credited(world: &World) -> u64 {
@@ -65,8 +65,10 @@ fn a_push_under_way_when_retention_ends_is_finished_and_paid() {
     let status = 20 * u64::from(SMALL);
     assert_eq!(world.standing(&bobo).charged_pusd, before + status + pass);
     // Then it goes, as it would have.
-    let gaps = world.tick(120);
-    assert_eq!(gaps, [], "the stream has it");
+    stream.take(&world.tick(120));
+    let gaps = stream.control.iter();
+    let gaps = gaps.filter(|answer| matches!(answer, Answer::Gap { .. }));
+    assert_eq!(gaps.count(), 0, "the stream has it");
     let standing = world.standing(&bobo);
     assert_eq!((standing.waiting_packets, standing.reserved_pusd), (0, 0));
 }
@@ -151,4 +153,57 @@ fn a_push_acknowledged_after_a_crash_is_credited_to_the_lane_that_carried_it() {
     world.restart();
     world.ack_through(&bobo, 1, 1);
     assert_eq!(credited(&world), listen + 10 * u64::from(LARGE));
+}
+
+#[test]
+fn an_acknowledgement_in_the_batch_that_opens_a_stream_pays_for_no_push() {
+    let mut world = World::new(NodeConfig::default());
+    let bobo = world.client();
+    world.mail(&bobo, b"received on a stream that fell");
+    let mut stream = world.listen(&bobo, 1, Mode::Each);
+    world.hand(&mut stream, 1);
+    world.close(&stream);
+    let before = world.standing(&bobo).charged_pusd;
+    let listen = Command::Listen(Listen {
+        consumer: ConsumerId::new([1; 16]),
+        mode: Mode::Each,
+    });
+    let ack = world.ack(1, Some(1), &[]);
+    let events = [listen, ack].map(|command| {
+        let request = world.request(None, SMALL);
+        let command = world.verified(bobo.address(), command);
+        Event::Command { request, command }
+    });
+    let effects = world.run(events.into());
+    let pushed = effects.iter().find(|e| matches!(e, Effect::Push { .. }));
+    assert!(pushed.is_none(), "{pushed:?}");
+    let standing = world.standing(&bobo);
+    let (listen, status) = (20 * u64::from(SMALL), 20 * u64::from(SMALL));
+    assert_eq!(standing.charged_pusd, before + listen + status);
+    assert_eq!(standing.waiting_packets, 0);
+}
+
+#[test]
+fn a_stream_that_a_batch_ended_before_it_failed_is_closed() {
+    let mut world = World::new(NodeConfig::default());
+    let bobo = world.client();
+    world.mail(&bobo, b"of which the disk loses a bit");
+    let mut stream = world.listen(&bobo, 1, Mode::Each);
+    let wallet = bobo.address();
+    let key = [wallet.as_slice(), &1_u64.to_be_bytes()].concat();
+    assert!(world.node.store_mut().damage(Table::Bodies, &key));
+    let listen = Command::Listen(Listen {
+        consumer: ConsumerId::new([1; 16]),
+        mode: Mode::Each,
+    });
+    let request = world.request(None, SMALL);
+    let command = world.verified(wallet, listen);
+    let batch = world.batch(vec![Event::Command { request, command }]);
+    assert!(
+        matches!(batch.error, Some(StoreError::Damaged { .. })),
+        "{:?}",
+        batch.error
+    );
+    stream.take(&batch.effects);
+    assert!(stream.closed, "its device waits for a node that forgot it");
 }
