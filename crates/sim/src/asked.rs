@@ -34,7 +34,7 @@ pub(crate) enum What {
 }
 
 impl What {
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
             Self::Mail(digest) => format!("mail {}", hex::encode(&digest[..4])),
             Self::Register(_) => "register".to_owned(),

@@ -70,6 +70,8 @@ pub(crate) struct Standing {
     pub(crate) authorized_until: u64,
     /// Passes of commands that were charged.
     pub(crate) commands: u64,
+    /// How often it left while its authorization was good: free if its limit was used up.
+    pub(crate) leavings: u64,
 }
 
 /// Of one node's one run of the process, and of all before.
@@ -77,15 +79,27 @@ pub(crate) struct Standing {
 pub(crate) struct SiteBooks {
     pub(crate) standings: BTreeMap<usize, Standing>,
     pub(crate) streams: BTreeMap<u64, Stream>,
+    /// Streams that the last batch ended: its effects may still name them.
+    pub(crate) ended: BTreeSet<u64>,
+    /// The latest time that the node's clock showed: what was due then is forgotten.
+    pub(crate) latest: u64,
     /// Lane of the first half of a registration.
     pub(crate) challenges: BTreeMap<usize, Option<Address>>,
     /// Passes of commands and of mail on its way in, by lane.
     pub(crate) lane_passes: BTreeMap<Address, u64>,
+    /// Passes of clients who left, which may have been free.
+    pub(crate) lane_leavings: BTreeMap<Address, u64>,
     /// Frames that had an effect.
     pub(crate) frames: BTreeSet<[u8; 32]>,
     /// Nonces of commands that were obeyed.
     pub(crate) nonces: BTreeSet<(Address, [u8; 16])>,
 }
+
+/// A letter as it was written: to whom, the digest of its body, and when it was signed.
+pub(crate) type Said = (Address, [u8; 32], u64);
+
+/// Sender and id of a letter.
+pub(crate) type LetterKey = ([u8; 20], [u8; 16]);
 
 /// All of it.
 #[derive(Debug, Default)]
@@ -95,10 +109,12 @@ pub(crate) struct Books {
     pub(crate) stored: BTreeMap<(Life, u64), Stored>,
     /// Receipts by digest of the mail, newest last.
     pub(crate) receipts: BTreeMap<(Life, [u8; 32]), Vec<AcceptanceBody>>,
-    /// Letters by sender and id: to whom, and the digest of the body.
-    pub(crate) letters: BTreeMap<(Address, [u8; 16]), (Address, [u8; 32])>,
+    /// Letters by sender and id.
+    pub(crate) letters: BTreeMap<(Address, [u8; 16]), Said>,
+    /// Mail that its reader may refuse for the time at which it was signed.
+    pub(crate) unreadable: BTreeSet<[u8; 32]>,
     /// Letters by digest of the sealed mail: sender and id.
-    pub(crate) mails: BTreeMap<[u8; 32], ([u8; 20], [u8; 16])>,
+    pub(crate) mails: BTreeMap<[u8; 32], LetterKey>,
     /// Answer records by reply key and random, with their number: no two are sealed alike.
     pub(crate) sealed: BTreeSet<([u8; 32], [u8; 32], u32)>,
     /// What was counted, for the report.
@@ -118,6 +134,8 @@ pub struct Counts {
     pub taken: u64,
     /// Letters that people saw.
     pub shown: u64,
+    /// Letters refused by their reader, because a clock was far off when they were signed or accepted.
+    pub unreadable: u64,
     /// Packets dropped at the end of retention.
     pub expired: u64,
     /// Crashes of nodes.
@@ -138,6 +156,7 @@ impl Counts {
         self.retries += other.retries;
         self.taken += other.taken;
         self.shown += other.shown;
+        self.unreadable += other.unreadable;
         self.expired += other.expired;
         self.node_crashes += other.node_crashes;
         self.client_crashes += other.client_crashes;
@@ -160,6 +179,7 @@ impl Books {
     pub(crate) fn crashed(&mut self, site: usize) {
         if let Some(books) = self.sites.get_mut(site) {
             books.streams.clear();
+            books.ended.clear();
             books.challenges.clear();
         }
     }
@@ -177,6 +197,16 @@ impl Books {
             books.standings.entry(person).or_default().commands += 1;
         }
         self.pass(site, lane);
+    }
+
+    /// A client left: its pass was charged, unless its limit was used up.
+    pub(crate) fn leaving(&mut self, site: usize, person: usize, lane: Option<Address>) {
+        if let Some(books) = self.sites.get_mut(site) {
+            books.standings.entry(person).or_default().leavings += 1;
+            if let Some(lane) = lane {
+                *books.lane_leavings.entry(lane).or_default() += 1;
+            }
+        }
     }
 
     /// What the node heard that makes a push certain.

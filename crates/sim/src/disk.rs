@@ -110,7 +110,7 @@ impl Disk {
         true
     }
 
-    fn append(&mut self, changes: &[u8], live: &MemoryStore) {
+    fn append(&mut self, changes: &[u8]) -> Result<(), StoreError> {
         if self.sync == Sync::Later {
             self.synced = self.log.len();
         }
@@ -120,18 +120,17 @@ impl Disk {
             self.commits += 1;
         }
         if self.commits >= CHECKPOINT_COMMITS {
+            // From the log, not from memory, where rows may be damaged.
+            self.image = self.replay()?.0;
             self.commits = 0;
-            self.image = live.crashed();
             self.log.clear();
             self.synced = 0;
         }
+        Ok(())
     }
 
-    /// The power is back: what the log says is applied to the image, up to the first record that is
-    /// not whole.
-    fn recover(&mut self) -> Result<MemoryStore, StoreError> {
-        self.off = false;
-        self.fate = None;
+    /// The image with all whole records of the log applied to it, and where they end.
+    fn replay(&self) -> Result<(MemoryStore, usize), StoreError> {
         let mut store = self.image.crashed();
         let mut at = 0;
         while let Some((changes, next)) = read_record(&self.log, at) {
@@ -140,6 +139,15 @@ impl Disk {
             store.commit()?;
             at = next;
         }
+        Ok((store, at))
+    }
+
+    /// The power is back: what the log says is applied to the image, up to the first record that is
+    /// not whole.
+    fn recover(&mut self) -> Result<MemoryStore, StoreError> {
+        self.off = false;
+        self.fate = None;
+        let (store, at) = self.replay()?;
         if at < self.log.len() {
             self.torn += 1;
             self.log.truncate(at);
@@ -262,8 +270,7 @@ impl Store for FaultyStore {
             return Err(off());
         }
         self.live.commit()?;
-        lock(&self.drive).append(&self.changes, &self.live);
-        Ok(())
+        lock(&self.drive).append(&self.changes)
     }
 
     fn rollback(&mut self) -> Result<(), StoreError> {
@@ -295,6 +302,10 @@ impl Store for FaultyStore {
         limit: usize,
     ) -> Result<Vec<Row>, StoreError> {
         self.live.scan(table, from, to, limit)
+    }
+
+    fn has_room(&self) -> Result<bool, StoreError> {
+        self.live.has_room()
     }
 }
 

@@ -297,7 +297,7 @@ impl World {
                 Ok((id, mail))
             });
         let (id, mail) = sealed.map_err(Violation::world)?;
-        let said = (wallet, sha256(body.as_bytes()));
+        let said = (wallet, sha256(body.as_bytes()), now);
         self.books.letters.insert((from, id), said);
         self.books
             .mails

@@ -98,6 +98,7 @@ impl World {
             -secs
         };
         if self.chance.permille(500) {
+            let skew = skew.min(JUMP_SECS_NODE_AHEAD);
             self.sites[site].skew_secs = skew;
             self.say(&format!("clock of node {site} is off by {skew} s"));
         } else {
@@ -109,11 +110,15 @@ impl World {
 
     /// The disk has no room for a while.
     fn fill(&mut self, site: usize) {
-        let room = self.chance.between(0, 20_000);
+        let (room, reserve) = (
+            self.chance.between(0, 60_000),
+            self.chance.between(0, 40_000),
+        );
         if let Some(node) = &mut self.sites[site].node {
             let memory = node.store_mut().inner().memory();
             let full = memory.used_bytes() + room;
             memory.set_capacity(Some(full));
+            memory.set_reserve(reserve);
             self.say(&format!("disk of node {site} is full in {room} bytes"));
             let pause = self.chance.between(1_000, 20_000);
             self.after(pause, Happening::Room { site });

@@ -2,7 +2,9 @@
 
 use layer_minus_client_sdk::{Caps, Outcome, Received, SdkError, answer, receive};
 use layer_minus_delivery::Mode;
-use layer_minus_message::{Answer, Content, PushedPacket, Reason, letter::sha256};
+use layer_minus_message::{
+    Answer, Content, PushedPacket, Reason, letter::sha256, limits::CLOCK_WINDOW_SECS,
+};
 
 use crate::{
     books::Life,
@@ -230,17 +232,12 @@ impl World {
         let letter = match opened {
             Ok(Received::Letter(letter)) => letter,
             Ok(_) => return Err(Violation::world("a letter that is none")),
-            Err(error) => {
-                let text = format!("device {device} cannot open packet {seq}: {error}");
-                return Err(Violation::new(
-                    "nothing is delivered that was not sent",
-                    text,
-                ));
-            }
+            Err(error) => return self.unreadable(device, packet, (life, seq), &error),
         };
         let key = (letter.claims.from, letter.claims.id);
         let digest = sha256(&letter.body);
-        if self.books.letters.get(&key) != Some(&(me, digest)) {
+        let said = self.books.letters.get(&key);
+        if said.is_none_or(|said| (said.0, said.1) != (me, digest)) {
             let text = format!("device {device} got a letter that nobody wrote to it");
             return Err(Violation::new(
                 "nothing is delivered that was not sent",
@@ -269,6 +266,35 @@ impl World {
             self.crash_device(device);
             return Ok(());
         }
+        self.devices[device].live.book.took(packet.position);
+        Ok(())
+    }
+
+    /// A reader refuses a letter that was signed long after the node accepted it, by their clocks. The
+    /// world knows which of them were off; no other letter may be refused. It is acknowledged, because
+    /// it will never be any better.
+    fn unreadable(
+        &mut self,
+        device: usize,
+        packet: &PushedPacket,
+        at: (Life, u64),
+        error: &SdkError,
+    ) -> Result<(), Violation> {
+        let mail = sha256(&packet.message);
+        let letter = self.books.mails.get(&mail);
+        let letter = letter.and_then(|(from, id)| self.books.letters.get(&((*from).into(), *id)));
+        let latest = packet.accepted_at + CLOCK_WINDOW_SECS;
+        if letter.is_none_or(|(_, _, signed_at)| *signed_at <= latest) {
+            let text = format!("device {device} cannot open packet {}: {error}", at.1);
+            return Err(Violation::new("letters can be read", text));
+        }
+        self.say(&format!(
+            "device {device} cannot read packet {}: {error}",
+            at.1
+        ));
+        self.books.counts.unreadable += 1;
+        self.books.unreadable.insert(mail);
+        self.devices[device].home.taken.insert(at);
         self.devices[device].live.book.took(packet.position);
         Ok(())
     }

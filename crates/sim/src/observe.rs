@@ -34,6 +34,11 @@ impl World {
         batch: &Batch,
     ) -> Result<(), Violation> {
         let mut seen = Seen::default();
+        let books = &mut self.books.sites[site];
+        books.latest = books.latest.max(now);
+        for stream in std::mem::take(&mut books.ended) {
+            books.streams.remove(&stream);
+        }
         for effect in &batch.effects {
             if let Effect::Close { connection } = effect {
                 seen.closed.insert(connection.0);
@@ -41,6 +46,10 @@ impl World {
         }
         if batch.error.is_none() {
             self.note_handed(site, events, &seen);
+        } else {
+            // They fell before anything was tried again.
+            let streams = &mut self.books.sites[site].streams;
+            streams.retain(|stream, _| !seen.closed.contains(stream));
         }
         for effect in &batch.effects {
             match effect {
@@ -61,6 +70,7 @@ impl World {
                 Effect::Garbage { request } => {
                     self.sites[site].asked.remove(&request.0);
                 }
+                Effect::Close { connection } => self.fell(site, connection.0),
                 _ => {}
             }
         }
@@ -75,15 +85,11 @@ impl World {
         }
         let ticked = events.iter().any(|event| matches!(event, Event::Tick));
         self.went(site, now, ticked, &seen)?;
-        let streams = &mut self.books.sites[site].streams;
-        for event in events {
-            if let Event::Closed { connection } = event {
-                streams.remove(&connection.0);
-            }
-        }
-        for stream in &seen.closed {
-            streams.remove(stream);
-        }
+        let closed = events.iter().filter_map(|event| match event {
+            Event::Closed { connection } => Some(connection.0),
+            _ => None,
+        });
+        self.books.sites[site].ended = seen.closed.into_iter().chain(closed).collect();
         Ok(())
     }
 
@@ -156,7 +162,7 @@ impl World {
         };
         match (&asked.what, answer) {
             (What::Mail(digest), Answer::Accepted(acceptance)) => {
-                self.accepted(site, now, asked, *digest, acceptance, seen)?;
+                self.accepted(site, asked, *digest, acceptance, seen)?;
             }
             (What::Register(_), Answer::Challenge { .. }) => {
                 let books = &mut self.books.sites[site];
@@ -179,7 +185,7 @@ impl World {
                 let standing = standings.entry(person).or_default();
                 standing.registered = false;
                 if standing.authorized_until >= now {
-                    self.books.command(site, person, asked.lane);
+                    self.books.leaving(site, person, asked.lane);
                 }
             }
             (What::Ack(consumer), Answer::Acknowledged) => {
@@ -207,7 +213,6 @@ impl World {
     fn accepted(
         &mut self,
         site: usize,
-        now: u64,
         asked: &Asked,
         digest: [u8; 32],
         acceptance: &Acceptance,
@@ -226,7 +231,7 @@ impl World {
             return Ok(());
         }
         if let Some(last) = receipts.last()
-            && last.kept_until >= now
+            && last.kept_until >= self.books.sites[site].latest
         {
             let text =
                 format!("node {site} accepted and charged a retry of mail for {person} again");
@@ -276,6 +281,13 @@ impl World {
             self.books.sites[site].streams.insert(stream, opened);
         }
         Ok(())
+    }
+
+    /// An acknowledgement that comes after the end of a stream is not of what it was pushing.
+    fn fell(&mut self, site: usize, stream: u64) {
+        if let Some(stream) = self.books.sites[site].streams.get_mut(&stream) {
+            stream.in_flight = None;
+        }
     }
 
     fn pushed(&mut self, site: usize, stream: u64, seq: u64) -> Result<(), Violation> {

@@ -83,4 +83,8 @@ impl Store for SimStore {
     ) -> Result<Vec<Row>, StoreError> {
         self.inner.scan(table, from, to, limit)
     }
+
+    fn has_room(&self) -> Result<bool, StoreError> {
+        self.inner.has_room()
+    }
 }

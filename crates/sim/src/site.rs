@@ -318,11 +318,7 @@ impl World {
             return Ok(());
         };
         let batch = node.handle_batch(events.clone(), now, &mut self.chance.rng);
-        if lock(&machine.drive).is_off() {
-            self.books.counts.torn += 1;
-            self.crash(site);
-            return Ok(());
-        }
+        let off = lock(&machine.drive).is_off();
         let crash = machine.crash.take();
         if let Some(error) = &batch.error {
             let text = format!(
@@ -331,7 +327,13 @@ impl World {
             );
             self.say(&text);
         }
+        // A tick has several transactions: what those before the last did is durable.
         self.observe(site, now, &events, &batch)?;
+        if off {
+            self.books.counts.torn += 1;
+            self.crash(site);
+            return Ok(());
+        }
         for (at, effect) in batch.effects.into_iter().enumerate() {
             if crash == Some(Crash::BeforeEffect(at)) {
                 self.crash(site);

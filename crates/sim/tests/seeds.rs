@@ -1,41 +1,72 @@
 //! A thousand worlds hold every rule, each replays exactly, and planted bugs are found.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr
+)]
 
-use std::io::Write as _;
+use std::{
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
+};
 
 use layer_minus_sim::{Counts, Failure, Options, Plant, run};
 
 /// Seeds that CI runs.
 const SEEDS: u64 = 1_000;
 
-/// The first seed of these that breaks a rule.
-fn first_failure(seeds: std::ops::Range<u64>, plant: Plant) -> (Option<Failure>, Counts) {
+/// Threads that share the seeds; a world is one thread's.
+const THREADS_MAX: usize = 8;
+
+/// A seed that breaks a rule, if one does: of each thread's the first, and of those the lowest.
+fn first_failure(seeds: u64, plant: Plant) -> (Option<Failure>, Counts) {
     let options = Options {
         plant,
         ..Options::default()
     };
-    let mut total = Counts::default();
-    for seed in seeds {
-        match run(seed, &options) {
-            Ok(report) => total.add(&report.counts),
-            Err(failure) => return (Some(failure), total),
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads.min(THREADS_MAX);
+    let (next, over) = (AtomicU64::new(0), AtomicBool::new(false));
+    let work = || {
+        let mut total = Counts::default();
+        while !over.load(Ordering::Relaxed) {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds {
+                break;
+            }
+            match run(seed, &options) {
+                Ok(report) => total.add(&report.counts),
+                Err(failure) => {
+                    over.store(true, Ordering::Relaxed);
+                    return (Some(failure), total);
+                }
+            }
         }
-    }
-    (None, total)
-}
-
-fn say(text: &str) {
-    writeln!(std::io::stderr(), "{text}").unwrap();
+        (None, total)
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let done = workers.into_iter().map(|worker| worker.join().unwrap());
+        let mut total = Counts::default();
+        let mut failures = Vec::new();
+        for (failure, counts) in done {
+            total.add(&counts);
+            failures.extend(failure);
+        }
+        failures.sort_by_key(|failure| failure.seed);
+        (failures.into_iter().next(), total)
+    })
 }
 
 #[test]
 fn a_thousand_seeds_hold_every_rule() {
-    let (failure, total) = first_failure(0..SEEDS, Plant::None);
+    let (failure, total) = first_failure(SEEDS, Plant::None);
     if let Some(failure) = failure {
         panic!("{failure}");
     }
-    say(&format!("{SEEDS} seeds: {total:?}"));
+    eprintln!("{SEEDS} seeds: {total:?}");
     // A world in which little happens proves little.
     assert!(total.accepted > 5 * SEEDS, "{total:?}");
     assert!(total.retries > SEEDS / 2, "{total:?}");
@@ -58,12 +89,12 @@ fn a_seed_replays_exactly() {
 
 /// A planted bug breaks one of these rules within the seeds that pass without it.
 fn is_found(plant: Plant, rules: &[&str]) {
-    let (failure, _) = first_failure(0..SEEDS, plant);
+    let (failure, _) = first_failure(SEEDS, plant);
     let failure = failure.unwrap_or_else(|| panic!("{plant:?} was not found"));
-    say(&format!(
+    eprintln!(
         "{plant:?} is found at seed {}: {}",
         failure.seed, failure.text
-    ));
+    );
     assert!(rules.contains(&failure.oracle), "{failure}");
     let honest = run(failure.seed, &Options::default());
     assert!(honest.is_ok(), "the rule is broken without the bug too");

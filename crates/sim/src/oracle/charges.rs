@@ -11,7 +11,7 @@ use layer_minus_wallet::Address;
 
 use super::{Oracle, ledger::account};
 use crate::{
-    books::{Left, Life, Stored},
+    books::{Left, Life, Standing, Stored},
     cast::SIZE_BYTES,
     world::World,
 };
@@ -54,14 +54,19 @@ impl Oracle for Charged {
     fn check(&self, world: &World) -> Result<(), String> {
         for (site, books) in world.books.sites.iter().enumerate() {
             for (person, standing) in &books.standings {
-                check_client(world, site, *person, standing.commands)?;
+                check_client(world, site, *person, standing)?;
             }
         }
         Ok(())
     }
 }
 
-fn check_client(world: &World, site: usize, person: usize, commands: u64) -> Result<(), String> {
+fn check_client(
+    world: &World,
+    site: usize,
+    person: usize,
+    standing: &Standing,
+) -> Result<(), String> {
     let prices = world.cast.nodes[site].record.body.prices;
     let pass = u128::from(prices.recipient_per_byte) * u128::from(SIZE_BYTES);
     let mine = |life: &Life| life.site == site && life.person == person;
@@ -69,6 +74,7 @@ fn check_client(world: &World, site: usize, person: usize, commands: u64) -> Res
     let receipts = receipts.filter(|((life, _), _)| mine(life));
     let mails: usize = receipts.map(|(_, given)| given.len()).sum();
     let mut range = Range::default();
+    range.most += u128::from(standing.leavings);
     let mut held: BTreeMap<Life, u128> = BTreeMap::new();
     for ((life, _), stored) in world
         .books
@@ -86,6 +92,7 @@ fn check_client(world: &World, site: usize, person: usize, commands: u64) -> Res
     }
     let price = u128::from(prices.storage_per_kb_hour);
     let storage: u128 = held.values().map(|held| held * price / KB_HOUR).sum();
+    let commands = standing.commands;
     let fixed = (mails as u128 + u128::from(commands)) * pass + storage;
     let wallet = world.cast.people[person].wallets.wallet.address();
     let charged = account(world, site, money::client_account(&wallet));
@@ -97,7 +104,7 @@ fn check_client(world: &World, site: usize, person: usize, commands: u64) -> Res
     if charged < least || charged > most || !even {
         return Err(format!(
             "{person} was charged {charged} p$ at node {site}, due are {least} to {most}: {mails} mails, \
-             {commands} commands, {} to {} pushes, {storage} p$ storage",
+             {commands} commands, {} to {} pushes and times of leaving, {storage} p$ storage",
             range.least, range.most
         ));
     }
@@ -127,30 +134,35 @@ fn check_lane(world: &World, site: usize, relay: Address) -> Result<(), String> 
     let pass = u128::from(prices.relay_per_byte) * u128::from(SIZE_BYTES);
     let passes = world.books.sites[site].lane_passes.get(&relay);
     let passes = u128::from(passes.copied().unwrap_or_default());
+    let leavings = world.books.sites[site].lane_leavings.get(&relay);
     let mut range = Range::default();
+    range.most += u128::from(leavings.copied().unwrap_or_default());
     for ((life, _), stored) in &world.books.stored {
         if life.site != site {
             continue;
         }
-        let on_lane = |lane: Option<Address>| lane == Some(relay);
         let pushes = stored.pushes.values();
-        let sent = pushes.clone().filter(|push| push.sent || push.handed);
-        let here = sent.clone().filter(|push| on_lane(push.lane)).count();
-        let handed = pushes.filter(|push| push.handed);
-        let certain = handed.clone().filter(|push| on_lane(push.lane)).count();
-        let collected = matches!(stored.left, Some((Left::Collected, _)));
-        // One of them was charged when it was acknowledged; if all were here, it was one of these.
-        let all_here = here > 0 && here == sent.count();
-        let once = usize::from(collected && all_here && handed.count() == 0);
-        range.add(certain.max(once), here);
+        let here = pushes.clone().filter(|push| push.lane == Some(relay));
+        let handed = pushes.clone().filter(|push| push.handed).count();
+        if handed == 0 && matches!(stored.left, Some((Left::Collected, _))) {
+            // The node knows that one of those it began brought it, whether or not the power went before
+            // it was sent. It credits one lane, once.
+            let all_here = here.clone().count() == pushes.count();
+            let any_here = here.clone().count() > 0;
+            range.add(usize::from(any_here && all_here), usize::from(any_here));
+        } else {
+            let certain = here.clone().filter(|push| push.handed).count();
+            let sent = here.filter(|push| push.sent || push.handed).count();
+            range.add(certain, sent);
+        }
     }
     let credited = account(world, site, money::lane_account(&relay));
     let credited = credited.map_or(0, |account| account.credits_posted);
     let (least, most) = ((passes + range.least) * pass, (passes + range.most) * pass);
-    if credited < least || credited > most || credited % pass != 0 {
+    if credited < least || credited > most || !credited.is_multiple_of(pass) {
         return Err(format!(
             "lane {relay} earned {credited} p$ at node {site}, due are {least} to {most}: {passes} \
-             passes, {} to {} pushes",
+             passes, {} to {} pushes and times of leaving",
             range.least, range.most
         ));
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Oracle;
 use crate::{
-    books::{Left, Life, Stored},
+    books::{Left, LetterKey, Life, Stored},
     device::Device,
     world::World,
 };
@@ -31,6 +31,9 @@ impl Oracle for Delivered {
             let letter = world.books.mails.get(&stored.digest);
             let was_shown =
                 letter.is_some_and(|letter| shown.contains_key(&(life.person, *letter)));
+            if world.books.unreadable.contains(&stored.digest) {
+                continue;
+            }
             let fine = match stored.left {
                 None | Some((Left::Unregistered, _)) => true,
                 Some((Left::Collected, _)) => was_shown || told(world, *life, *seq),
@@ -50,7 +53,7 @@ impl Oracle for Delivered {
 }
 
 /// Letters that people saw, with how many of their devices.
-fn shown(world: &World) -> BTreeMap<(usize, ([u8; 20], [u8; 16])), u32> {
+fn shown(world: &World) -> BTreeMap<(usize, LetterKey), u32> {
     let mut shown = BTreeMap::new();
     for device in &world.devices {
         for (from, id, _) in &device.home.shown {
