@@ -139,7 +139,9 @@ impl Gateway {
             }
         };
         let record = self.read_record(told, recipient)?;
-        let (record, url) = self.prove(&record, recipient).await?;
+        let (record, url) = self
+            .prove(&record, recipient, self.reach_of_others())
+            .await?;
         Some(Found {
             record,
             url,
@@ -151,21 +153,22 @@ impl Gateway {
     fn read_record(&self, signed: SignedDocument, recipient: &Recipient) -> Option<NodeRecord> {
         let identity = self.identity();
         let record = NodeRecord::read(signed, &identity.keys.network, clock::now()).ok()?;
-        recipient
-            .matches(&record.certificate.encryption_key())
-            .then_some(record)
+        // Who still tells our own record with a key that we have no more would send us to ourselves.
+        let other = record.node() != identity.keys.wallet.address();
+        (other && recipient.matches(&record.certificate.encryption_key())).then_some(record)
     }
 
     /// Asks the node itself, sealed to the key in question: only who can open that can answer. Its
     /// own record is the newest, and is believed if it names the URL that answered: the others it
     /// may only wish packets to go to.
-    async fn prove(
+    pub(super) async fn prove(
         &self,
         told: &NodeRecord,
         recipient: &Recipient,
+        reach: Reach,
     ) -> Option<(NodeRecord, String)> {
         let question = CommandEnvelope::unsigned(&Command::Directory { after: None }).ok()?;
-        let hop = NextHop::new(told, self.reach_of_others());
+        let hop = NextHop::new(told, reach);
         match self.query_at(&hop, &question).await {
             Ok((Answer::Directory { records, .. }, used)) => {
                 let own = self.read_record(records.into_iter().next()?, recipient)?;

@@ -128,7 +128,7 @@ impl Gateway {
     }
 
     async fn command(
-        &self,
+        self: &Arc<Self>,
         command: VerifiedCommand,
         pass: Pass,
         chain: ReplyChain,
@@ -153,6 +153,10 @@ impl Gateway {
             let answer = self.see(pass).await?.unwrap_or(told);
             return answer_once(answer, chain, &sender);
         }
+        let told_record = match &command.command {
+            Command::Lane { record } => Some(record.clone()),
+            _ => None,
+        };
         let outcome = self
             .node
             .ask(|id| Event::Command {
@@ -160,6 +164,13 @@ impl Gateway {
                 command,
             })
             .await;
+        let lane_is_open = matches!(
+            &outcome,
+            Some(Outcome::Answer(answer)) if matches!(**answer, Answer::LaneOpen { .. })
+        );
+        if let Some(record) = told_record.filter(|_| lane_is_open) {
+            self.learn(record);
+        }
         self.finish(outcome, chain, sender)
     }
 

@@ -3,6 +3,7 @@
 mod ask;
 mod forward;
 mod hop;
+mod learn;
 mod mine;
 mod onward;
 mod tell;
@@ -25,8 +26,8 @@ use layer_minus_wallet::Address;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
-use self::ask::Asks;
 pub(crate) use self::hop::NextHop;
+use self::{ask::Asks, learn::Learned};
 use crate::{
     HttpClient, Limits, NodeHandle,
     answer::Form,
@@ -60,6 +61,7 @@ pub struct Gateway {
     gate: Gate,
     pub(crate) lanes: Lanes,
     asks: Asks,
+    learned: Learned,
     counts: Counts,
 }
 
@@ -107,7 +109,7 @@ impl Gateway {
         let identity = RwLock::new(Arc::new(Identity { keys, record }));
         let gate = Gate::new(&limits, largest_bytes);
         let asks = Asks::new(limits.asks_max);
-        let (lanes, counts) = (Lanes::default(), Counts::default());
+        let (lanes, learned, counts) = (Lanes::default(), Learned::default(), Counts::default());
         let gateway = Self {
             identity,
             table,
@@ -117,6 +119,7 @@ impl Gateway {
             gate,
             lanes,
             asks,
+            learned,
             counts,
         };
         gateway.tell_table();
