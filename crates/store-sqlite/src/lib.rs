@@ -27,7 +27,8 @@
 //! missing. The digest is no signature: who can write the file can write digests.
 //!
 //! The log has checksums of SQLite's. From its first damaged page on it counts as never written,
-//! as after a power loss: whole transactions are lost then, and nothing tells which.
+//! as after a power loss. [`check_log`] tells that from a log that lost commits, and is called before
+//! a store is opened.
 //!
 //! # Files
 //! Beside `store.db` lie `store.db-wal` and `store.db-shm`: the log holds the newest commits, so
@@ -63,7 +64,9 @@ mod schema;
 mod space;
 mod store;
 mod verify;
+mod wal;
 
+pub use wal::check_log;
 pub use options::Options;
 pub use schema::SCHEMA_VERSION;
 pub use store::SqliteStore;

@@ -16,7 +16,10 @@ use tokio::{sync::watch, time::timeout};
 use tracing::debug;
 
 use super::{Gateway, NextHop};
-use crate::{client::parse_url, clock};
+use crate::{
+    client::{Reach, parse_url},
+    clock,
+};
 
 /// A node that proved possession of a key.
 struct Found {
