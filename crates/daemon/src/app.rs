@@ -92,6 +92,9 @@ fn dispatch(
         }
         Job::Node(NodeCommand::Status) => commands::operator::status(&config, out),
         Job::Node(NodeCommand::Backup { file }) => commands::operator::backup(&config, &file, out),
+        Job::Node(NodeCommand::Restore { file }) => {
+            commands::restore::run(composition, &config, &file, password, out)
+        }
         Job::Operator(OperatorCommand::Grant { address, amount }) => {
             commands::operator::grant(&config, address, amount, out)
         }

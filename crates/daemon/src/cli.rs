@@ -89,6 +89,11 @@ pub(crate) enum NodeCommand {
         /// The new file
         file: PathBuf,
     },
+    /// Put a backup in the store's place and take a new encryption key; the node must be stopped
+    Restore {
+        /// What `backup` wrote
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -95,6 +95,11 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), DaemonError> {
         _ => write_new(&draft, bytes)?,
     }
     fs::rename(&draft, path).map_err(failed("write", path))?;
+    sync_folder_of(path)
+}
+
+/// Makes the names in the folder of `path` durable, where the platform can.
+pub(crate) fn sync_folder_of(path: &Path) -> Result<(), DaemonError> {
     #[cfg(unix)]
     if let Some(folder) = path
         .parent()
@@ -104,7 +109,26 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), DaemonError> {
             .and_then(|folder| folder.sync_all())
             .map_err(failed("write", path))?;
     }
+    #[cfg(not(unix))]
+    let _ = path;
     Ok(())
+}
+
+/// The same, and overwrites what was there, as far as the file system writes in place.
+pub(crate) fn replace_and_erase(path: &Path, bytes: &[u8]) -> Result<(), DaemonError> {
+    let old = match File::options().write(true).open(path) {
+        Ok(old) => Some(old),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(failed("open", path)(error)),
+    };
+    replace(path, bytes)?;
+    let Some(mut old) = old else { return Ok(()) };
+    // The handle still leads to the old file, which has no name any more.
+    let erased = old.metadata().and_then(|metadata| {
+        io::copy(&mut io::repeat(0).take(metadata.len()), &mut old)?;
+        old.sync_all()
+    });
+    erased.map_err(failed("erase the former", path))
 }
 
 fn draft_of(path: &Path) -> PathBuf {

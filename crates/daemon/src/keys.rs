@@ -61,10 +61,7 @@ pub(crate) fn make(
     }
     files::make_folder(data)?;
     let wallet = Wallet::generate(&mut OsRng);
-    let user_id = wallet.address().to_string();
-    let certificate =
-        SecretCertificate::generate(&mut OsRng, clock::now(), Version::default(), &user_id)?;
-    let sealed = password::encrypt(&mut OsRng, password.as_str(), &certificate.to_bytes())?;
+    let sealed = new_certificate(wallet.address(), password)?;
     let cash = match cash {
         Some(cash) => cash,
         None => {
@@ -80,6 +77,28 @@ pub(crate) fn make(
         node: wallet.address(),
         cash,
     })
+}
+
+/// A new certificate of `node`, encrypted with the password.
+fn new_certificate(node: Address, password: &Password) -> Result<Vec<u8>, DaemonError> {
+    let (now, user_id) = (clock::now(), node.to_string());
+    let certificate = SecretCertificate::generate(&mut OsRng, now, Version::default(), &user_id)?;
+    Ok(password::encrypt(
+        &mut OsRng,
+        password.as_str(),
+        &certificate.to_bytes(),
+    )?)
+}
+
+/// Makes a new certificate in the place of the one that is there, which is destroyed: what was
+/// sealed to it opens never again.
+pub(crate) fn replace_certificate(
+    data: &Path,
+    node: Address,
+    password: &Password,
+) -> Result<(), DaemonError> {
+    let sealed = new_certificate(node, password)?;
+    files::replace_and_erase(&KeyFiles::of(data).certificate, &sealed)
 }
 
 fn write_keystore(

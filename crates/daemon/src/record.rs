@@ -10,11 +10,24 @@ use crate::{app::Composition, config::Config, error::DaemonError, files};
 
 /// The newest record that was signed, in the data folder.
 const RECORD_FILE: &str = "record.json";
+/// There while the newest record has to be told to the nodes that are known: those that have the old
+/// one seal to a key that is gone.
+const TO_TELL_FILE: &str = "record.untold";
 /// A JSON string may need six characters for one.
 const FILE_BYTES_MAX: u64 = 6 * DOCUMENT_BYTES_MAX as u64 + 1_024;
 
 fn path(config: &Config) -> PathBuf {
     config.data.join(RECORD_FILE)
+}
+
+/// Where it stands that the record has to be told.
+pub(crate) fn untold(config: &Config) -> PathBuf {
+    config.data.join(TO_TELL_FILE)
+}
+
+/// Remembers that other nodes have to be told of the newest record.
+pub(crate) fn to_be_told(config: &Config) -> Result<(), DaemonError> {
+    files::replace(&untold(config), b"")
 }
 
 /// The record that was signed last, if there is one and it is valid.

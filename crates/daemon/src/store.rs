@@ -5,13 +5,18 @@ use std::{
     path::PathBuf,
 };
 
-use layer_minus_node::StoreError;
-use layer_minus_store_sqlite::SqliteStore;
+use layer_minus_node::{Store as _, StoreError, Table};
+use layer_minus_store_sqlite::{SqliteStore, check_log};
 
 use crate::{config::Config, error::DaemonError, files};
 
 const STORE_FILE: &str = "store.db";
 const LOCK_FILE: &str = "running.lock";
+/// Names the store's generation: what clients' cursors belong to. A node gives a store without it a
+/// new one, so that cursors from after a backup are not believed.
+const GENERATION_KEY: &[u8] = b"generation";
+/// In a copy that `backup` made: when, unix seconds. No node runs on a store with it.
+const BACKUP_KEY: &[u8] = b"backup";
 
 /// Where the database is.
 pub(crate) fn path(config: &Config) -> PathBuf {
@@ -31,21 +36,55 @@ pub(crate) fn failed(config: &Config) -> impl Fn(StoreError) -> DaemonError + us
 /// database at a time.
 const BALLAST_BYTES: u64 = 32 << 20;
 
-/// Opens it for the node itself, which has to make room when the disk is full.
-pub(crate) fn open_to_run(config: &Config) -> Result<SqliteStore, DaemonError> {
-    let mut options = config.store.options();
-    options.ballast_bytes = BALLAST_BYTES;
-    SqliteStore::open(path(config), options).map_err(failed(config))
-}
-
 /// Opens it for writing; it is made if there is none.
 pub(crate) fn open(config: &Config) -> Result<SqliteStore, DaemonError> {
     SqliteStore::open(path(config), config.store.options()).map_err(failed(config))
 }
 
-/// Opens it for reading, also while the node runs.
+/// Opens it for reading, also while the node runs. Once in a process, as its log is looked at.
 pub(crate) fn open_read_only(config: &Config) -> Result<SqliteStore, DaemonError> {
+    check_log(path(config)).map_err(failed(config))?;
     SqliteStore::open_read_only(path(config)).map_err(failed(config))
+}
+
+/// Opens it for a node that is to run on it: before any other handle of the process, as its log is
+/// looked at.
+pub(crate) fn open_to_run(config: &Config) -> Result<SqliteStore, DaemonError> {
+    check_log(path(config)).map_err(failed(config))?;
+    let mut options = config.store.options();
+    // It has to make room when the disk is full.
+    options.ballast_bytes = BALLAST_BYTES;
+    let store = SqliteStore::open(path(config), options).map_err(failed(config))?;
+    match store.get(Table::Meta, BACKUP_KEY) {
+        Ok(None) => Ok(store),
+        // What was seen since is not in it: with the same key the node would take it again.
+        Ok(Some(_)) => Err(DaemonError::Failed(format!(
+            "{} is a copy that `backup` made: move it elsewhere, then `restore` it",
+            path(config).display()
+        ))),
+        Err(error) => Err(failed(config)(error)),
+    }
+}
+
+/// Makes a copy what it is: a backup, of no generation.
+pub(crate) fn mark_as_backup(copy: &mut SqliteStore, now: u64) -> Result<(), StoreError> {
+    copy.begin()?;
+    copy.delete(Table::Meta, GENERATION_KEY)?;
+    copy.put(Table::Meta, BACKUP_KEY, &now.to_be_bytes())?;
+    copy.commit()
+}
+
+/// Makes a backup a store that a node runs on, of a generation of its own. Returns when the backup
+/// was made, if it says so.
+pub(crate) fn unmark(copy: &mut SqliteStore) -> Result<Option<u64>, StoreError> {
+    copy.begin()?;
+    let made_at = copy.get(Table::Meta, BACKUP_KEY)?;
+    copy.delete(Table::Meta, GENERATION_KEY)?;
+    copy.delete(Table::Meta, BACKUP_KEY)?;
+    copy.commit()?;
+    Ok(made_at
+        .and_then(|bytes| bytes.try_into().ok())
+        .map(u64::from_be_bytes))
 }
 
 /// Held while a node runs on a data folder: a second one would have two writers believe that they

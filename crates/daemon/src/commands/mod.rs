@@ -5,3 +5,4 @@ pub(crate) mod directory;
 pub(crate) mod init;
 pub(crate) mod operator;
 pub(crate) mod record;
+pub(crate) mod restore;

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use layer_minus_http::clock;
 use layer_minus_ledger::{Account, Transfer};
 use layer_minus_node::{
     Store as _, StoreError, Table, admin,
@@ -19,9 +20,6 @@ use crate::{amount, config::Config, error::DaemonError, keys, out::Out, store};
 const PAGE_ROWS: usize = 1_024;
 /// After every key of the tables.
 const LAST_KEY: [u8; 64] = [0xff; 64];
-/// Names the store's generation: what clients' cursors belong to. A copy without it gets a new one
-/// when a node opens it, so that cursors from after the copy are not believed.
-const GENERATION_KEY: &[u8] = b"generation";
 
 #[derive(Serialize)]
 struct Granted {
@@ -289,13 +287,9 @@ pub(crate) fn backup(config: &Config, file: &Path, out: Out) -> Result<(), Daemo
         path: file.to_owned(),
         source,
     };
-    let forget = || -> Result<(), StoreError> {
-        let mut copy = SqliteStore::open(file, Options::default())?;
-        copy.begin()?;
-        copy.delete(Table::Meta, GENERATION_KEY)?;
-        copy.commit()
-    };
-    forget().map_err(at_file)?;
+    SqliteStore::open(file, Options::default())
+        .and_then(|mut copy| store::mark_as_backup(&mut copy, clock::now()))
+        .map_err(at_file)?;
     let report = BackedUp {
         file: file.to_owned(),
         bytes,
@@ -304,10 +298,11 @@ pub(crate) fn backup(config: &Config, file: &Path, out: Out) -> Result<(), Daemo
         || {
             format!(
                 "{} bytes in {}; keys and configuration are not in it: copy {} and the \
-                 configuration too",
+                 configuration too. To go on from it: `restore {}`",
                 bytes,
                 file.display(),
-                config.data.display()
+                config.data.display(),
+                file.display()
             )
         },
         &report,

@@ -1,6 +1,7 @@
 //! Running the node: the parts are put together here, in the order in which they may fail.
 
 mod admin;
+mod announce;
 mod logs;
 mod refresh;
 mod signals;
@@ -141,6 +142,11 @@ async fn run_with(
         stop: stop.clone(),
     };
     tokio::spawn(refresh.run());
+    let announce = announce::Announce {
+        config: config.clone(),
+        gateway: Arc::clone(&gateway),
+        stop: stop.clone(),
+    };
     let server = ServerConfig {
         listen: config.http.listen,
         path: config.http.path.clone(),
@@ -149,6 +155,8 @@ async fn run_with(
         source: config.http.source,
     };
     let served = tokio::spawn(serve(listener, Arc::clone(&gateway), server, stop.clone()));
+    // They ask back, so it is after the server was started.
+    tokio::spawn(announce.run());
     let (listening, node) = (&started.listening, &started.node);
     info!(%listening, admin = started.admin, %node, program = composition.name(), "started");
     out.line(|| format!("{node} listens on {listening}"), &started)?;

@@ -1,6 +1,6 @@
 //! Records of other nodes expire. Those that the operator imported are asked for anew, at the node
 //! itself, when half of their time is over, so that a network goes on without anybody handing out
-//! files again.
+//! files again. What a node told by itself, because its key is a new one, is kept too.
 
 use std::{
     sync::{Arc, PoisonError},
@@ -40,6 +40,10 @@ impl Refresh {
         loop {
             tokio::select! {
                 _ = interval.tick() => {}
+                told = self.gateway.told_records() => {
+                    self.keep(told);
+                    continue;
+                }
                 () = self.stop.cancelled() => return,
             }
             let due = self.due();
@@ -75,11 +79,14 @@ impl Refresh {
                 Err(reason) => debug!(%node, %reason, "record not refreshed"),
             }
         }
-        if renewed.is_empty() {
-            return;
+        if !renewed.is_empty() {
+            self.keep(renewed);
         }
+    }
+
+    /// So that they are known after the next start too.
+    fn keep(&self, renewed: Vec<NodeRecord>) {
         info!(nodes = renewed.len(), "records refreshed");
-        // Known after the next start too.
         if let Err(error) = directory::keep_records(&self.config, renewed, clock::now()) {
             warn!(%error, "refreshed records not kept");
         }
