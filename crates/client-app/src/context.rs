@@ -1,10 +1,14 @@
 //! What commands work with.
 
-use std::cell::{Cell, OnceCell};
+use std::{
+    cell::{Cell, OnceCell, RefCell},
+    collections::BTreeMap,
+};
 
 use layer_minus_client_sdk::{Identity, Network, Route, Wallets};
 use layer_minus_http::{HttpClient, HttpError, HttpOptions, clock};
 use layer_minus_message::NodeRecord;
+use layer_minus_packet::Fingerprint;
 use layer_minus_wallet::{Address, keystore::Kdf};
 use rand::rngs::OsRng;
 
@@ -29,6 +33,8 @@ pub(crate) struct Context {
     global: Global,
     password: OnceCell<Password>,
     own_node: Cell<Option<Address>>,
+    /// Nodes whose keys seem to open no more, and those keys.
+    doubted: RefCell<BTreeMap<Address, Fingerprint>>,
 }
 
 impl Context {
@@ -47,6 +53,7 @@ impl Context {
             global: global.clone(),
             password: OnceCell::new(),
             own_node: Cell::new(None),
+            doubted: RefCell::default(),
         })
     }
 
@@ -82,6 +89,24 @@ impl Context {
 
     pub(crate) fn network_id(&self) -> &str {
         &self.config.network
+    }
+
+    /// Notes that a packet through `hops` for `node` was of no use to anybody, if that is what the
+    /// error says: one of them may have another key now.
+    pub(crate) fn doubt(&self, error: &AppError, node: &NodeRecord, hops: &[Address]) {
+        if !error.is_of_unknown_key() {
+            return;
+        }
+        let hops = hops.iter().filter_map(|hop| self.directory.get_any(*hop));
+        let mut doubted = self.doubted.borrow_mut();
+        for record in hops.chain([node]) {
+            doubted.insert(record.node(), record.certificate.encryption_key());
+        }
+    }
+
+    /// Takes out the nodes that were doubted, with the keys that seemed to open no more.
+    pub(crate) fn take_doubted(&self) -> BTreeMap<Address, Fingerprint> {
+        self.doubted.take()
     }
 
     /// The network as far as the nodes on a way agree, and the way itself.

@@ -16,6 +16,8 @@ use crate::{
 
 /// Most pages of a node's directory that are read.
 const PAGES_MAX: usize = 64;
+/// Most nodes that are asked about one whose key seems to open no more.
+const WITNESSES_MAX: usize = 8;
 
 /// A node by its address; if it is not known or its record has expired, others are asked.
 pub(crate) async fn node(
@@ -54,6 +56,63 @@ pub(crate) async fn refresh(ctx: &mut Context, via: &Via) -> Result<usize, AppEr
         }
     }
     Err(last)
+}
+
+/// Whether a node that was doubted has another key by now, as others tell: then what failed is worth
+/// another try.
+pub(crate) async fn has_news(ctx: &mut Context, via: &Via) -> bool {
+    let doubted = ctx.take_doubted();
+    let is_news = |ctx: &Context| {
+        doubted.iter().any(|(node, key)| {
+            let known = ctx.directory.get(*node).ok();
+            known.is_some_and(|known| known.certificate.encryption_key() != *key)
+        })
+    };
+    if doubted.is_empty() || is_news(ctx) {
+        return !doubted.is_empty();
+    }
+    if let Some(url) = ctx.config.directory_url.clone()
+        && import(ctx, &url).await.is_ok()
+        && is_news(ctx)
+    {
+        return true;
+    }
+    let mut via = via.clone();
+    via.hop.retain(|hop| !doubted.contains_key(hop));
+    let others = ctx
+        .directory
+        .iter()
+        .filter(|node| !doubted.contains_key(&node.node()));
+    let mut others: Vec<NodeRecord> = others.cloned().collect();
+    // Whom a relay cannot bring to the node, that relay may have heard from itself.
+    let ours = |node: &NodeRecord| via.relay == Some(node.node().to_string());
+    others.sort_by_key(|node| (!ours(node), node.body.takes_clients));
+    for node in others.iter().take(WITNESSES_MAX) {
+        match pages(ctx, node, &via).await {
+            Ok(records) => {
+                if take(ctx, records).is_ok() && is_news(ctx) {
+                    return true;
+                }
+            }
+            Err(error) => tracing::debug!(%error, "a node could not be asked about another"),
+        }
+    }
+    false
+}
+
+/// Runs what may be repeated; once more if it failed for want of a node's new key.
+pub(crate) async fn with_news<T>(
+    ctx: &mut Context,
+    via: &Via,
+    run: impl AsyncFn(&mut Context) -> Result<T, AppError>,
+) -> Result<T, AppError> {
+    match run(ctx).await {
+        Err(error) if error.is_passing() && has_news(ctx, via).await => {
+            tracing::debug!(%error, "tried again with a node's new key");
+            run(ctx).await
+        }
+        outcome => outcome,
+    }
 }
 
 async fn pages(ctx: &Context, node: &NodeRecord, via: &Via) -> Result<Vec<NodeRecord>, AppError> {

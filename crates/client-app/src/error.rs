@@ -156,6 +156,18 @@ impl AppError {
         )
     }
 
+    /// Whether a packet was sealed to a key that nobody could open or route: that of a node that was
+    /// restored from a backup, perhaps.
+    pub(crate) fn is_of_unknown_key(&self) -> bool {
+        match self {
+            Self::Http { error, .. } => matches!(error.status(), Some(400 | 404)),
+            Self::Sdk(SdkError::RefusedOnTheWay { reason, .. }) => {
+                matches!(reason, Reason::NextHopDown | Reason::NoRoute)
+            }
+            _ => false,
+        }
+    }
+
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Arguments(_) | Self::Usage(_) | Self::Password(_) => EXIT_USAGE,
@@ -194,6 +206,10 @@ impl AppError {
             }
             Self::NotRegistered => "register first: client register --node ADDRESS",
             Self::Arguments(_) => "--help says what can be given",
+            error if error.is_of_unknown_key() => {
+                "if the node was restored from a backup it has a new key: get its record with \
+                 'client nodes refresh', or import it with 'client nodes import FILE|URL'"
+            }
             Self::NoWay(_) => "name a relay with --relay ADDRESS|URL",
             Self::Password(_) => {
                 "give it with --password-file FILE, in LAYER_MINUS_PASSWORD, or on a terminal"

@@ -198,7 +198,10 @@ pub(crate) async fn ask(
                     relay: relay.name,
                 });
             }
-            Err(error) => last = Some(passing(&relay, error)?),
+            Err(error) => {
+                ctx.doubt(&error, node, &via.hop);
+                last = Some(passing(&relay, error)?);
+            }
         }
     }
     Err(last.unwrap_or_else(nobody))
@@ -219,7 +222,10 @@ pub(crate) async fn open_stream(
         };
         match opened {
             Ok(stream) => return Ok((relay, stream)),
-            Err(error) => last = Some(passing(&relay, error)?),
+            Err(error) => {
+                ctx.doubt(&error, node, &via.hop);
+                last = Some(passing(&relay, error)?);
+            }
         }
     }
     Err(last.unwrap_or_else(nobody))

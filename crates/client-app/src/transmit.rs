@@ -241,6 +241,7 @@ async fn deliver(
             let pause = backoff.failed(&mut OsRng);
             tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
         }
+        let mut unknown = true;
         for relay in &job.relays {
             let now = clock::now();
             let packet = mail.packet(&job.network, &job.route, job.to.inbox, now, &mut OsRng)?;
@@ -249,6 +250,7 @@ async fn deliver(
             let content = match link::exchange(http, relay, packet, Some(&tell)).await {
                 Ok(content) => content,
                 Err(error) if error.is_passing() => {
+                    unknown &= error.is_of_unknown_key();
                     last = error;
                     continue;
                 }
@@ -263,9 +265,14 @@ async fn deliver(
                     if error.reason().is_some() {
                         return Err(error);
                     }
+                    unknown = false;
                     last = error;
                 }
             }
+        }
+        // The same again would be of no use: the directory has to be asked.
+        if unknown {
+            break;
         }
     }
     Err(last)

@@ -14,6 +14,7 @@ mod send;
 use crate::{
     args::{Cli, Command},
     context::Context,
+    directory,
     error::AppError,
     listen,
     out::Out,
@@ -32,10 +33,19 @@ pub(crate) async fn run(cli: Cli, out: Out) -> Result<(), AppError> {
         Command::Register(args) => register::run(&mut open()?, args).await,
         Command::Send(args) => send::run(&mut open()?, args).await,
         Command::Listen(args) => listen::run(&mut open()?, args, None).await,
-        Command::Status(via) => account::status(&mut open()?, &via).await,
+        Command::Status(via) => {
+            let status = async |ctx: &mut Context| account::status(ctx, &via).await;
+            directory::with_news(&mut open()?, &via, status).await
+        }
         Command::Quote(args) => quote::run(&open()?, args),
         Command::Backup(args) => backup::backup(&open()?, &args),
-        Command::Authorize(args) => account::authorize(&mut open()?, &args).await,
-        Command::Unregister(via) => account::unregister(&mut open()?, &via).await,
+        Command::Authorize(args) => {
+            let authorize = async |ctx: &mut Context| account::authorize(ctx, &args).await;
+            directory::with_news(&mut open()?, &args.via, authorize).await
+        }
+        Command::Unregister(via) => {
+            let unregister = async |ctx: &mut Context| account::unregister(ctx, &via).await;
+            directory::with_news(&mut open()?, &via, unregister).await
+        }
     }
 }

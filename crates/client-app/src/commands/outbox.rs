@@ -9,6 +9,7 @@ use crate::{
     commands::quote,
     context::Context,
     db::outbox::Outgoing,
+    directory,
     error::AppError,
     out,
     people::{self, Recipient},
@@ -90,7 +91,19 @@ async fn transmit(
     let hops = outgoing.hops.len();
     let bytes_on_wire = quote::price(ctx, outgoing.bytes, Some(&to.node), hops)?.bytes_on_wire;
     let progress = Progress::new(ctx.out, outgoing.parts, bytes_on_wire);
-    let sent = transmit::transmit(ctx, identity, outgoing, to, &progress, rounds).await;
+    let mut sent = transmit::transmit(ctx, identity, outgoing, to, &progress, rounds).await;
+    if let Err(error) = &sent {
+        ctx.doubt(error, &to.node, &outgoing.hops);
+        let via = Via {
+            relay: outgoing.relay.clone(),
+            hop: outgoing.hops.clone(),
+        };
+        if directory::has_news(ctx, &via).await {
+            let node = ctx.directory.get(outgoing.node)?.clone();
+            let to = Recipient { node, ..to.clone() };
+            sent = transmit::transmit(ctx, identity, outgoing, &to, &progress, rounds).await;
+        }
+    }
     progress.finish();
     sent
 }
@@ -203,7 +216,9 @@ async fn resume(
         return Err(error);
     }
     let whom = outgoing.recipient.to_string();
-    let recipient = people::resolve(ctx, &whom, &via_of(outgoing)).await?;
+    let via = via_of(outgoing);
+    let resolve = async |ctx: &mut Context| people::resolve(ctx, &whom, &via).await;
+    let recipient = directory::with_news(ctx, &via, resolve).await?;
     let mut outgoing = outgoing.clone();
     if recipient.node.node() != outgoing.node {
         redirect(ctx, &mut outgoing, &recipient)?;

@@ -16,14 +16,17 @@ use crate::{
 
 pub(crate) async fn run(ctx: &mut Context, args: args::Register) -> Result<(), AppError> {
     ctx.password()?;
-    let node = directory::node(ctx, args.node, &args.via).await?;
-    if !node.body.takes_clients {
-        return Err(AppError::Usage(format!(
-            "{} is a relay and takes no clients: choose a recipient ('client nodes')",
-            args.node
-        )));
-    }
-    let (enrolled, stream) = register(ctx, &node, &args).await?;
+    let at_node = async |ctx: &mut Context| {
+        let node = directory::node(ctx, args.node, &args.via).await?;
+        if !node.body.takes_clients {
+            return Err(AppError::Usage(format!(
+                "{} is a relay and takes no clients: choose a recipient ('client nodes')",
+                args.node
+            )));
+        }
+        register(ctx, &node, &args).await
+    };
+    let (enrolled, stream) = directory::with_news(ctx, &args.via, at_node).await?;
     tell(ctx, &args.node.to_string(), &enrolled)?;
     let Some(stream) = stream else { return Ok(()) };
     let listen = args::Listen {

@@ -16,6 +16,7 @@ use crate::{
     commands::{outbox, quote},
     context::Context,
     db::outbox::Outgoing,
+    directory,
     error::AppError,
     files,
     people::{self, Recipient},
@@ -59,7 +60,10 @@ pub(crate) async fn run(ctx: &mut Context, args: Send) -> Result<(), AppError> {
     };
     let source = source_of(&args)?;
     let identity = ctx.identity()?;
-    let recipient = people::resolve(ctx, &to, &args.via).await?;
+    let recipient = directory::with_news(ctx, &args.via, async |ctx: &mut Context| {
+        people::resolve(ctx, &to, &args.via).await
+    })
+    .await?;
     if args.quote {
         let bytes = source.bytes();
         let packets = packets(ctx, &identity, &recipient, source, &args)?;

@@ -196,6 +196,27 @@ impl Db {
         Ok(())
     }
 
+    /// Notes the generation of a node's numbers; true if they were of another one before, which is so
+    /// when the node goes on from a backup.
+    pub(crate) fn is_new_generation(
+        &mut self,
+        node: Address,
+        generation: u64,
+    ) -> Result<bool, AppError> {
+        let tx = self.write()?;
+        let sql = "SELECT generation FROM generations WHERE node = ?1";
+        let old: Option<i64> = tx
+            .query_row(sql, [node.as_slice()], |row| row.get(0))
+            .optional()?;
+        tx.execute(
+            "INSERT INTO generations (node, generation) VALUES (?1, ?2)
+             ON CONFLICT DO UPDATE SET generation = excluded.generation",
+            params![node.as_slice(), int(generation)],
+        )?;
+        tx.commit()?;
+        Ok(old.is_some_and(|old| uint(old) != generation))
+    }
+
     /// Forgets ids that no node could bring again, and transfers that nobody went on with. Says how
     /// many of the latter.
     pub(crate) fn sweep_inbox(&mut self, now: u64) -> Result<usize, AppError> {

@@ -15,7 +15,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use crate::error::AppError;
 
 /// Version of the tables below.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 /// How long another process may hold the database before we give up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -82,6 +82,14 @@ CREATE TABLE parts (
 ) STRICT;
 ";
 
+/// New in version 2.
+const GENERATIONS: &str = "
+CREATE TABLE generations (
+    node       BLOB PRIMARY KEY,
+    generation INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
 /// The database of a home folder.
 #[derive(Debug)]
 pub(crate) struct Db {
@@ -120,6 +128,11 @@ impl Db {
             SCHEMA_VERSION => {}
             0 => {
                 tx.execute_batch(SCHEMA)?;
+                tx.execute_batch(GENERATIONS)?;
+                tx.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+            }
+            1 => {
+                tx.execute_batch(GENERATIONS)?;
                 tx.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             }
             found => {
@@ -211,7 +224,7 @@ mod tests {
         );
         drop(Db::open(&path).unwrap());
         db.connection
-            .pragma_update(None, "user_version", 2)
+            .pragma_update(None, "user_version", SCHEMA_VERSION + 1)
             .unwrap();
         assert!(matches!(Db::open(&path), Err(AppError::Home(_))));
         #[cfg(unix)]

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::{
     args,
     context::Context,
-    enroll,
+    directory, enroll,
     error::AppError,
     link::{self, Listening, Relay},
 };
@@ -174,8 +174,19 @@ impl Session<'_> {
         self.count.is_some_and(|count| self.shown >= count)
     }
 
-    /// Opens the stream through one relay after the other.
+    /// Opens the stream; once more if the node turns out to have a new key.
     async fn connect(&mut self) -> Result<Opened, AppError> {
+        match self.try_connect().await {
+            Err(error) if error.is_passing() && directory::has_news(self.ctx, &self.via).await => {
+                tracing::debug!(%error, "tried again with the node's new key");
+                self.try_connect().await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Opens the stream through one relay after the other.
+    async fn try_connect(&mut self) -> Result<Opened, AppError> {
         let node = enroll::own_node(self.ctx, &self.identity, &self.via).await?;
         let (identity, mode) = (&self.identity, self.mode);
         let opening = link::open_stream(self.ctx, &node, &self.via, |desk, rng| {
@@ -262,6 +273,7 @@ impl Session<'_> {
         match answer {
             Answer::Listening { standing, position } => {
                 self.book.opened(position);
+                self.note_generation(node, position.generation)?;
                 out.line(
                     || format!("listening at node {} through {}", node.node(), relay.name),
                     &json!({
@@ -294,6 +306,23 @@ impl Session<'_> {
             _ => {}
         }
         Ok(None)
+    }
+
+    /// Tells of a node that goes on from a backup: it does not know what it lost.
+    fn note_generation(&mut self, node: &NodeRecord, generation: u64) -> Result<(), AppError> {
+        let node = node.node();
+        if !self.ctx.db.is_new_generation(node, generation)? {
+            return Ok(());
+        }
+        self.ctx.out.line(
+            || {
+                format!(
+                    "node {node} was restored from a backup: what it had accepted after that, and \
+                     had not brought here, is lost"
+                )
+            },
+            &json!({ "event": "restored", "node": node.to_string() }),
+        )
     }
 
     fn tell_paused(&self, reason: &Reason) -> Result<(), AppError> {
