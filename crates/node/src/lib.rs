@@ -30,6 +30,7 @@ mod register;
 pub mod reply;
 mod room;
 mod rows;
+pub mod sample;
 mod seen;
 pub mod store;
 mod sweep;

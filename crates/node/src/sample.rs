@@ -1,0 +1,88 @@
+//! Clients that nobody registered, to fill a store for a measurement: their rows are what the node
+//! itself writes for a client, and the ledger balances. Only the proof of possession is left out.
+
+use layer_minus_ledger::{DebitLimit, Op, StorageMeter};
+use layer_minus_message::Registration;
+use layer_minus_packet::Fingerprint;
+use layer_minus_wallet::Address;
+
+use crate::{
+    money,
+    node::{CLIENTS_KEY, Node},
+    rows::{ClientRow, KeyRow, MailboxRow},
+    store::{Store, StoreError, Table},
+    tx::Tx,
+};
+
+/// Adds clients in one transaction, all on the terms of `like`, each with a key of its own.
+///
+/// # Errors
+/// What the store says; a client that is there already is refused by the ledger.
+pub fn add_clients<S: Store>(
+    node: &mut Node<S>,
+    like: &Registration,
+    clients: &[(Address, Fingerprint)],
+    now: u64,
+) -> Result<(), StoreError> {
+    node.store.begin()?;
+    match write(node, like, clients, now) {
+        Ok(()) => node.store.commit(),
+        Err(error) => {
+            // The first failure is the one to report.
+            let _ = node.store.rollback();
+            Err(error)
+        }
+    }
+}
+
+fn write<S: Store>(
+    node: &mut Node<S>,
+    like: &Registration,
+    clients: &[(Address, Fingerprint)],
+    now: u64,
+) -> Result<(), StoreError> {
+    let limits = layer_minus_delivery::MailboxLimits {
+        bytes_max: node.config.mailbox_bytes_max,
+        retention_secs: node.config.retention_secs,
+    };
+    let generation = node.generation;
+    let mut tx = Tx {
+        store: &mut node.store,
+        now,
+        effects: Vec::new(),
+    };
+    for (wallet, key) in clients {
+        let mailbox = MailboxRow {
+            mailbox: layer_minus_delivery::Mailbox::new(generation, limits),
+            strangers: layer_minus_delivery::DailyQuota::default(),
+            storage: StorageMeter::default(),
+            passed_bytes: 0,
+        };
+        tx.put_mailbox(wallet, &mailbox)?;
+        let key_row = KeyRow {
+            wallet: *wallet,
+            fingerprint: key.to_string(),
+            until: None,
+        };
+        tx.put(Table::Keys, &key.key_id().to_bytes(), &key_row)?;
+        let client = ClientRow {
+            wallet: *wallet,
+            card: like.card.clone(),
+            key: key.to_string(),
+            card_until: like.authorization.expires_at,
+            authorization: like.authorization.clone(),
+            inbox_digest: like.inbox_digest,
+            strangers_bytes_per_day: like.strangers_bytes_per_day,
+            since: node.ids.keyed("since", &[wallet.as_slice()]),
+        };
+        tx.put(Table::Clients, wallet.as_slice(), &client)?;
+        let open = Op::Open {
+            account: money::client_account(wallet),
+            limit: DebitLimit::UpTo(like.authorization.limit_pusd()),
+        };
+        tx.book(&[open])
+            .map_err(|error| StoreError::Failed(format!("{error:?}")))?;
+    }
+    let before: u64 = tx.get(Table::Meta, CLIENTS_KEY)?.unwrap_or(0);
+    tx.put(Table::Meta, CLIENTS_KEY, &(before + clients.len() as u64))
+}
