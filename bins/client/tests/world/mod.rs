@@ -103,6 +103,13 @@ impl World {
         [&mut self.a, &mut self.b, &mut self.c, &mut self.d]
     }
 
+    /// A folder for what belongs to nobody in particular.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::create_dir_all(&path).expect("a folder");
+        path
+    }
+
     /// A person with a home, registered nowhere.
     pub fn person(&self, name: &str, relay: &Node) -> Person {
         self.person_with(name, relay, &[])

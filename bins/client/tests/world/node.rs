@@ -31,6 +31,8 @@ pub struct Node {
     pub address: String,
     /// The record that it hands out.
     pub record: Value,
+    /// What it said when it was started last.
+    pub started: Value,
 }
 
 impl Node {
@@ -54,6 +56,7 @@ impl Node {
             port: free_port(),
             address: String::new(),
             record: Value::Null,
+            started: Value::Null,
         };
         let listen = format!("127.0.0.1:{}", node.port);
         let made = node.ask(&["init", "--light-kdf", "--data", "data", "--listen", &listen]);
@@ -107,9 +110,36 @@ impl Node {
 
     /// Starts it; returns when it listens.
     pub fn start(&mut self) {
+        self.start_as(self.command(&["run"]));
+    }
+
+    /// Starts it where no file can have more than so many blocks of 512 or 1,024 bytes, as the shell
+    /// counts: what it writes beyond that fails as on a full disk.
+    #[cfg(unix)]
+    pub fn start_without_room(&mut self, blocks: u32) {
+        let node = self.command(&["run"]);
+        let mut shell = Command::new("sh");
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        shell.args(["-c", &script]).arg(node.get_program());
+        shell.args(node.get_args());
+        self.start_as(shell);
+    }
+
+    /// Starts it; false if it refuses to.
+    pub fn try_start(&mut self) -> bool {
         let name = format!("node {}", self.name);
-        let process = Process::start(&name, &mut self.command(&["run"]), &self.run_log());
-        process.next("'listening'", |line| line.get("listening").is_some());
+        let log = self.run_log();
+        let process = Process::start(&name, &mut self.command(&["run"]), &log);
+        let listens = process.has_printed(|line| line.get("listening").is_some());
+        self.process = listens.then_some(process);
+        listens
+    }
+
+    fn start_as(&mut self, mut command: Command) {
+        let name = format!("node {}", self.name);
+        let log = self.run_log();
+        let process = Process::start(&name, &mut command, &log);
+        self.started = process.next("'listening'", |line| line.get("listening").is_some());
         self.process = Some(process);
     }
 

@@ -89,6 +89,18 @@ impl Process {
         }
     }
 
+    /// Whether such an object comes before it ends.
+    pub fn has_printed(&self, wanted: impl Fn(&Value) -> bool) -> bool {
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(value) if wanted(&value) => return true,
+                Ok(_) => {}
+                Err(RecvTimeoutError::Disconnected) => return false,
+                Err(RecvTimeoutError::Timeout) => self.fail("nothing printed in time"),
+            }
+        }
+    }
+
     /// The next object that tells of `event`.
     pub fn event(&self, event: &str) -> Value {
         self.next(event, |line| line["event"] == event)
