@@ -112,7 +112,7 @@ fn damage_is_reported_and_never_served() {
                 assert!(verified, "{what}: `check` complains, `verify` does not");
             }
             let served = world.b.try_start().then(|| {
-                let lines = bobo.via(&["listen", "--for", "3"]).lines;
+                let lines = bobo.via(&["listen", "--count", "6", "--for", "3"]).lines;
                 world.b.kill_9();
                 texts(&shown(&lines))
             });
@@ -136,7 +136,7 @@ fn a_full_disk_refuses_and_keeps_what_was_accepted() {
     let mut world = World::start_with(&[]);
     let (bobo, peter) = world.bobo_and_peter();
     world.b.kill_9();
-    world.b.start_without_room(6_000);
+    world.b.start_without_room(10_000);
     let body: Vec<u8> = (0..700_000_u32).map(|byte| (byte >> 5) as u8).collect();
     let mut accepted = Vec::new();
     let refused = loop {

@@ -30,6 +30,10 @@ const REQUESTS_MAX: usize = 8;
 const FRESH: Duration = Duration::from_secs(2);
 /// The row that is written to see that rows can be written.
 const HEALTH_KEY: &[u8] = b"health";
+/// The row that is written and taken back to see that there is room for a small packet: a store at
+/// its limit still changes rows that are there.
+const ROOM_KEY: &[u8] = b"health room";
+const ROOM_BYTES: usize = 16_000;
 
 /// Whether the node is well.
 pub(super) struct Health {
@@ -90,8 +94,11 @@ impl Health {
 
 fn write(store: &mut SqliteStore) -> Result<(), StoreError> {
     store.begin()?;
+    let now = clock::now().to_string();
     let written = store
-        .put(Table::Meta, HEALTH_KEY, clock::now().to_string().as_bytes())
+        .put(Table::Meta, ROOM_KEY, &[0; ROOM_BYTES])
+        .and_then(|()| store.delete(Table::Meta, ROOM_KEY))
+        .and_then(|()| store.put(Table::Meta, HEALTH_KEY, now.as_bytes()))
         .and_then(|()| store.commit());
     if written.is_err() {
         // The first failure is the one to report.
@@ -206,6 +213,32 @@ mod tests {
         ] {
             assert_eq!(read(text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_store_at_its_limit_is_not_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let mut store = SqliteStore::open(&path, Options::default()).unwrap();
+        write(&mut store).unwrap();
+        let limit = std::fs::metadata(&path).unwrap().len() + 40_000;
+        store.set_max_bytes(Some(limit)).unwrap();
+        let fill = |key: &[u8], bytes: usize, store: &mut SqliteStore| {
+            store.begin()?;
+            store.put(Table::Bodies, key, &vec![1; bytes])?;
+            store.commit()
+        };
+        // Smaller and smaller, until hardly a page is left.
+        for bytes in [16_000, 4_000, 500] {
+            let full = (0..1_000_u32).find_map(|number| {
+                let key = [number.to_be_bytes(), (bytes as u32).to_be_bytes()].concat();
+                fill(&key, bytes, &mut store).err()
+            });
+            assert!(matches!(full, Some(StoreError::Full(_))), "{full:?}");
+        }
+        let (status, text) = Health::new(store).look();
+        assert_eq!(status, 503, "{text}");
+        assert!(text.contains("full"), "{text}");
     }
 
     #[test]

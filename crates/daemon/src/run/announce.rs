@@ -1,7 +1,12 @@
 //! After a restore nobody has the node's new record, and its old key opens nothing: who asks by it
 //! gets no answer. So the node tells the operator's nodes by itself; clients learn it from them.
 
-use std::{collections::BTreeSet, fs, sync::Arc, sync::PoisonError, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use layer_minus_http::Gateway;
 use layer_minus_message::NodeRecord;
