@@ -2,13 +2,14 @@
 
 mod show;
 mod take;
+mod tell;
 
 use std::{future::Future, path::PathBuf, pin::Pin, time::Duration};
 
 use layer_minus_client_sdk::{AckBook, Acknowledgement, Backoff, Desk, Identity, answer};
 use layer_minus_delivery::Mode;
 use layer_minus_http::clock;
-use layer_minus_message::{Answer, Content, NodeRecord, Reason};
+use layer_minus_message::{Answer, Content, NodeRecord};
 use rand::rngs::OsRng;
 use serde_json::json;
 use tokio::time::{Instant, sleep_until};
@@ -306,43 +307,6 @@ impl Session<'_> {
             _ => {}
         }
         Ok(None)
-    }
-
-    /// Tells of a node that goes on from a backup: it does not know what it lost.
-    fn note_generation(&mut self, node: &NodeRecord, generation: u64) -> Result<(), AppError> {
-        let node = node.node();
-        if !self.ctx.db.is_new_generation(node, generation)? {
-            return Ok(());
-        }
-        self.ctx.out.line(
-            || {
-                format!(
-                    "node {node} was restored from a backup: what it had accepted after that, and \
-                     had not brought here, is lost"
-                )
-            },
-            &json!({ "event": "restored", "node": node.to_string() }),
-        )
-    }
-
-    fn tell_paused(&self, reason: &Reason) -> Result<(), AppError> {
-        self.ctx.out.line(
-            || format!("paused: {reason}; raise the limit: client authorize --limit USD"),
-            &json!({ "event": "paused", "reason": reason }),
-        )
-    }
-
-    fn tell_offline(&self, error: &AppError, retry_ms: u64) -> Result<(), AppError> {
-        if self.ctx.out.is_json() {
-            return self.ctx.out.line(
-                String::new,
-                &json!({ "event": "offline", "text": error.to_string(), "retry_ms": retry_ms }),
-            );
-        }
-        self.ctx
-            .out
-            .note(&format!("offline ({error}); trying again in {retry_ms} ms"));
-        Ok(())
     }
 
     /// Begins to tell the node what is safe here.
