@@ -42,6 +42,14 @@ impl Default for Chain {
     }
 }
 
+impl Chain {
+    /// The typed-data domain of channels and vouchers that are settled there.
+    #[must_use]
+    pub fn domain(&self) -> eip712::Eip712Domain {
+        eip712::domain_for_chain(DOMAIN_NAME, DOMAIN_VERSION, self.chain_id, self.contract)
+    }
+}
+
 /// A signed authorization.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -135,16 +143,17 @@ impl Authorization {
         limit_units: u64,
     ) -> Result<(), MessageError> {
         self.limit_units = limit_units;
-        self.signature = eip712::sign(cash, &self.voucher(client)?, &self.domain())?;
+        self.signature = eip712::sign(cash, &self.voucher(client)?, &self.chain.domain())?;
         Ok(())
     }
 
-    /// The channel's id: the typed-data hash of its configuration.
+    /// The channel's terms, as a settlement contract wants to see them. They hold the commitment to
+    /// the client and not its opening.
     ///
     /// # Errors
     /// [`MessageError::Rule`] if the withdraw delay is none that the contract takes.
-    pub fn channel_id(&self, client: Address) -> Result<B256, MessageError> {
-        let config = typed::ChannelConfig {
+    pub fn channel_config(&self, client: Address) -> Result<typed::ChannelConfig, MessageError> {
+        Ok(typed::ChannelConfig {
             payer: self.payer,
             payerAuthorizer: self.payer,
             receiver: self.receiver,
@@ -152,8 +161,16 @@ impl Authorization {
             token: self.chain.token,
             withdrawDelay: self.withdraw_delay()?,
             salt: commitment(client, &self.opening, self.expires_at),
-        };
-        Ok(config.eip712_signing_hash(&self.domain()))
+        })
+    }
+
+    /// The channel's id: the typed-data hash of its configuration.
+    ///
+    /// # Errors
+    /// [`MessageError::Rule`] if the withdraw delay is none that the contract takes.
+    pub fn channel_id(&self, client: Address) -> Result<B256, MessageError> {
+        let config = self.channel_config(client)?;
+        Ok(config.eip712_signing_hash(&self.chain.domain()))
     }
 
     fn withdraw_delay(&self) -> Result<U40, MessageError> {
@@ -182,7 +199,8 @@ impl Authorization {
                 now,
             });
         }
-        let found = eip712::signer_of(&self.voucher(client)?, &self.domain(), &self.signature)?;
+        let (voucher, domain) = (self.voucher(client)?, self.chain.domain());
+        let found = eip712::signer_of(&voucher, &domain, &self.signature)?;
         if found != self.payer {
             return Err(MessageError::WrongSigner {
                 found,
@@ -203,14 +221,5 @@ impl Authorization {
             channelId: self.channel_id(client)?,
             maxClaimableAmount: u128::from(self.limit_units),
         })
-    }
-
-    fn domain(&self) -> alloy_sol_types::Eip712Domain {
-        eip712::domain_for_chain(
-            DOMAIN_NAME,
-            DOMAIN_VERSION,
-            self.chain.chain_id,
-            self.chain.contract,
-        )
     }
 }
