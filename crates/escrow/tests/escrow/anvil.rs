@@ -1,0 +1,71 @@
+//! A chain for one test, or why there is none.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+const HINT: &str =
+    "anvil or solc is missing: install Node.js 20 or later, then (cd tests/js && npm ci)";
+
+/// The shared folder of npm packages; `None` and a line `SKIPPED` if it cannot be had.
+pub(crate) fn installation() -> Option<&'static Path> {
+    static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/js");
+        let present = || folder.join("node_modules/solc").is_dir() && binary(&folder).is_some();
+        if !present() {
+            let _ = Command::new("npm").arg("ci").current_dir(&folder).output();
+        }
+        present().then_some(folder)
+    });
+    if folder.is_none() {
+        assert!(
+            std::env::var_os("REQUIRE_INTEROP").is_none_or(|value| value != "1"),
+            "{HINT}"
+        );
+        // Past the capture of the test harness, so that it is counted.
+        let _ = writeln!(std::io::stderr(), "SKIPPED: {HINT}");
+    }
+    folder.as_deref()
+}
+
+/// The program itself: the script beside it would outlive being killed.
+fn binary(folder: &Path) -> Option<PathBuf> {
+    let packages = folder.join("node_modules/@foundry-rs").read_dir().ok()?;
+    packages
+        .filter_map(|package| Some(package.ok()?.path().join("bin/anvil")))
+        .find(|binary| binary.is_file() && Command::new(binary).arg("--version").output().is_ok())
+}
+
+pub(crate) struct Anvil {
+    process: Child,
+    pub(crate) url: String,
+}
+
+impl Anvil {
+    /// Starts a chain on a free port of the loopback interface.
+    pub(crate) fn start() -> Option<Self> {
+        let mut process = Command::new(binary(installation()?)?)
+            .args(["--host", "127.0.0.1", "--port", "0", "--accounts", "1"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let address = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix("Listening on ").map(str::to_owned));
+        // What it writes later has to go somewhere, or it stops.
+        std::thread::spawn(move || lines.for_each(drop));
+        let url = format!("http://{}", address.expect("anvil did not start"));
+        Some(Self { process, url })
+    }
+}
+
+impl Drop for Anvil {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
