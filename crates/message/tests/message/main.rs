@@ -12,4 +12,5 @@ mod frame;
 mod letter;
 mod strict;
 mod vectors;
+mod viem;
 mod world;
