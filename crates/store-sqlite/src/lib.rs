@@ -66,8 +66,8 @@ mod store;
 mod verify;
 mod wal;
 
-pub use wal::check_log;
 pub use options::Options;
 pub use schema::SCHEMA_VERSION;
 pub use store::SqliteStore;
 pub use verify::{MAX_LISTED, Progress, Report};
+pub use wal::check_log;
