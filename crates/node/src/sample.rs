@@ -74,6 +74,7 @@ fn write<S: Store>(
             inbox_digest: like.inbox_digest,
             strangers_bytes_per_day: like.strangers_bytes_per_day,
             since: node.ids.keyed("since", &[wallet.as_slice()]),
+            apart: 0,
         };
         tx.put(Table::Clients, wallet.as_slice(), &client)?;
         let open = Op::Open {
