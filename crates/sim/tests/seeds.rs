@@ -110,7 +110,13 @@ fn is_found(plant: Plant, rules: &[&str]) {
 fn acknowledging_before_the_commit_is_found() {
     is_found(
         Plant::AcknowledgeBeforeCommit,
-        &["what is accepted survives a crash"],
+        // Whichever the lost commit was of: mail, a charge, a lane's earnings, a frame.
+        &[
+            "what is accepted survives a crash",
+            "every charge has its delivery and every delivery its charge",
+            "lanes earn by what was charged",
+            "a replay has no effect",
+        ],
     );
 }
 
