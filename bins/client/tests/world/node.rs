@@ -113,18 +113,6 @@ impl Node {
         self.start_as(self.command(&["run"]));
     }
 
-    /// Starts it where no file can have more than so many blocks of 512 or 1,024 bytes, as the shell
-    /// counts: what it writes beyond that fails as on a full disk.
-    #[cfg(unix)]
-    pub fn start_without_room(&mut self, blocks: u32) {
-        let node = self.command(&["run"]);
-        let mut shell = Command::new("sh");
-        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
-        shell.args(["-c", &script]).arg(node.get_program());
-        shell.args(node.get_args());
-        self.start_as(shell);
-    }
-
     /// Starts it; false if it refuses to.
     pub fn try_start(&mut self) -> bool {
         let name = format!("node {}", self.name);
