@@ -11,7 +11,7 @@
 use std::{
     env,
     io::{self, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     thread,
 };
@@ -30,19 +30,47 @@ pub fn have_gnupg() -> bool {
 /// The folder with OpenPGP.js, if it and a Node.js that runs it are there; if not, the test is left
 /// out.
 pub fn openpgp_js() -> Option<PathBuf> {
+    npm("OpenPGP.js", &["openpgp"])
+}
+
+/// The folder in whose `node_modules` these packages are, if they and a Node.js that runs them are there;
+/// if not, the test is left out.
+pub fn npm(name: &str, packages: &[&str]) -> Option<PathBuf> {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/js"));
     let version = said(Command::new("node").arg("--version"));
     let is_new = version.is_some_and(|text| major(&text) >= NODE_VERSION_MIN);
-    let installed = folder.join("node_modules/openpgp/package.json").is_file();
-    if is_new && installed {
+    let modules = folder.join("node_modules");
+    let is_there = |package: &&str| modules.join(package).join("package.json").is_file();
+    if is_new && packages.iter().all(is_there) {
         return Some(folder);
     }
-    let what = format!("OpenPGP.js on Node.js {NODE_VERSION_MIN} or newer");
+    let what = format!("{name} on Node.js {NODE_VERSION_MIN} or newer");
     left_out(
         &what,
         "apt-get install nodejs npm && npm ci --prefix tests/js",
     );
     None
+}
+
+/// Runs a script of this package on Node.js: it is told the folder of packages, reads `input` and
+/// returns what it prints.
+pub fn on_node(script: &str, folder: &Path, input: &[u8]) -> Vec<u8> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
+    let mut child = Command::new("node")
+        .arg(script)
+        .arg(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    thread::scope(|scope| {
+        // A script that ends early says why by its exit code.
+        scope.spawn(move || drop(stdin.write_all(input)));
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "node ended with {}", output.status);
+        output.stdout
+    })
 }
 
 /// Whether there is a `script`, which gives a program a terminal; if not, the test is left out.

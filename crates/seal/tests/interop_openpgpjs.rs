@@ -5,10 +5,6 @@ mod common;
 #[path = "../../../tests/tools/mod.rs"]
 mod tools;
 
-use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Stdio};
-
 use common::{SIZES, VERSIONS, party, random, rng};
 use layer_minus_packet::{SeipdVersion, admit_message};
 use layer_minus_seal::{
@@ -20,20 +16,9 @@ use serde_json::{Value, json};
 /// Runs jobs in one process; `None` without OpenPGP.js.
 fn run(jobs: &[Value]) -> Option<Vec<Value>> {
     let folder = tools::openpgp_js()?;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/openpgp.mjs");
-    let mut child = Command::new("node")
-        .arg(script)
-        .arg(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(&serde_json::to_vec(jobs).unwrap()).unwrap();
-    drop(stdin);
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "node failed");
-    let answers: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let input = serde_json::to_vec(jobs).unwrap();
+    let output = tools::on_node("tests/interop/openpgp.mjs", &folder, &input);
+    let answers: Vec<Value> = serde_json::from_slice(&output).unwrap();
     assert_eq!(answers.len(), jobs.len());
     Some(answers)
 }

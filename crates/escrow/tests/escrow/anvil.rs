@@ -1,33 +1,14 @@
 //! A chain for one test, or why there is none.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 
-const HINT: &str =
-    "anvil or solc is missing: install Node.js 20 or later, then (cd tests/js && npm ci)";
+use crate::tools;
 
-/// The shared folder of npm packages; `None` and a line `SKIPPED` if it cannot be had.
-pub(crate) fn installation() -> Option<&'static Path> {
-    static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/js");
-        let present = || folder.join("node_modules/solc").is_dir() && binary(&folder).is_some();
-        if !present() {
-            let _ = Command::new("npm").arg("ci").current_dir(&folder).output();
-        }
-        present().then_some(folder)
-    });
-    if folder.is_none() {
-        assert!(
-            std::env::var_os("REQUIRE_INTEROP").is_none_or(|value| value != "1"),
-            "{HINT}"
-        );
-        // Past the capture of the test harness, so that it is counted.
-        let _ = writeln!(std::io::stderr(), "SKIPPED: {HINT}");
-    }
-    folder.as_deref()
+/// The folder of npm packages, if solc and anvil are there; if not, the test is left out.
+pub(crate) fn installation() -> Option<PathBuf> {
+    tools::npm("solc and anvil", &["solc", "@foundry-rs/anvil"])
 }
 
 /// The program itself: the script beside it would outlive being killed.
@@ -46,7 +27,7 @@ pub(crate) struct Anvil {
 impl Anvil {
     /// Starts a chain on a free port of the loopback interface.
     pub(crate) fn start() -> Option<Self> {
-        let mut process = Command::new(binary(installation()?)?)
+        let mut process = Command::new(binary(&installation()?)?)
             .args(["--host", "127.0.0.1", "--port", "0", "--accounts", "1"])
             .stdout(Stdio::piped())
             .spawn()

@@ -12,5 +12,7 @@ mod artifact;
 mod claims;
 mod gas;
 mod tokens;
+#[path = "../../../../tests/tools/mod.rs"]
+mod tools;
 mod withdrawal;
 mod world;

@@ -11,6 +11,8 @@ mod documents;
 mod frame;
 mod letter;
 mod strict;
+#[path = "../../../../tests/tools/mod.rs"]
+mod tools;
 mod vectors;
 mod viem;
 mod world;

@@ -1,10 +1,5 @@
 //! Typed data against viem: what we hash it hashes the same, what it signs we accept.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
-
 use alloy_primitives::aliases::U40;
 use alloy_sol_types::SolStruct;
 use layer_minus_message::{Authorization, Chain, MessageError, typed};
@@ -16,54 +11,20 @@ use rand::Rng;
 use rand_chacha::ChaCha20Rng;
 use serde_json::{Value, json};
 
-use crate::world::{NOW, rng};
+use crate::{
+    tools,
+    world::{NOW, rng},
+};
 
 /// How many of each type are compared.
 const CASES: usize = 16;
 
-/// The shared folder of npm packages, or why there is none.
-fn installation() -> Option<&'static Path> {
-    static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
-    FOLDER
-        .get_or_init(|| {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/js");
-            let present = || folder.join("node_modules/viem").is_dir();
-            if !present() {
-                let _ = Command::new("npm").arg("ci").current_dir(&folder).output();
-            }
-            let node = Command::new("node").arg("--version").output().is_ok();
-            if present() && node {
-                return Some(folder);
-            }
-            let hint = "viem is missing: install Node.js 20 or later, then (cd tests/js && npm ci)";
-            assert!(
-                std::env::var_os("REQUIRE_INTEROP").is_none_or(|value| value != "1"),
-                "{hint}"
-            );
-            // Past the capture of the test harness, so that it is counted.
-            let _ = writeln!(std::io::stderr(), "SKIPPED: {hint}");
-            None
-        })
-        .as_deref()
-}
-
 /// Runs jobs in one process; `None` without viem.
 fn run(jobs: &[Value]) -> Option<Vec<Value>> {
-    let folder = installation()?;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/viem.mjs");
-    let mut child = Command::new("node")
-        .arg(script)
-        .arg(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(&serde_json::to_vec(jobs).unwrap()).unwrap();
-    drop(stdin);
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "node failed");
-    let answers: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let folder = tools::npm("viem", &["viem"])?;
+    let input = serde_json::to_vec(jobs).unwrap();
+    let output = tools::on_node("tests/interop/viem.mjs", &folder, &input);
+    let answers: Vec<Value> = serde_json::from_slice(&output).unwrap();
     assert_eq!(answers.len(), jobs.len());
     Some(answers)
 }

@@ -1,11 +1,6 @@
 //! Messages made and read by OpenPGP.js.
 
-use std::{
-    io::Write as _,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    thread,
-};
+use std::path::PathBuf;
 
 use pgp::{
     composed::{PlainSessionKey, RawSessionKey},
@@ -46,23 +41,8 @@ impl OpenPgpJs {
     }
 
     fn run(&self, script: &str, input: &str) -> Vec<u8> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/interop")
-            .join(script);
-        let mut child = Command::new("node")
-            .arg(script)
-            .arg(&self.installed)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        thread::scope(|scope| {
-            scope.spawn(move || drop(stdin.write_all(input.as_bytes())));
-            let output = child.wait_with_output().unwrap();
-            assert!(output.status.success(), "node ended with {}", output.status);
-            output.stdout
-        })
+        let script = format!("tests/interop/{script}");
+        tools::on_node(&script, &self.installed, input.as_bytes())
     }
 
     /// Messages of every kind that OpenPGP.js makes.
