@@ -9,7 +9,7 @@ use crate::{
     event::{ConnectionId, Effect},
     node::{Batch, Node},
     store::{Store, StoreError},
-    tx::Stop,
+    tx::unheard,
 };
 
 impl<S: Store> Node<S> {
@@ -51,12 +51,9 @@ impl<S: Store> Node<S> {
             }
         }
         for (id, client) in stuck {
-            let ended = self.transact(now, |parts| match parts.end_stream(id) {
-                Err(Stop::Store(error)) => Err(error),
-                Ok(()) | Err(Stop::Refuse(_)) => Ok(()),
-            });
+            let ended = self.transact(now, |parts| unheard(parts.end_stream(id)));
             match ended {
-                Ok(((), effects)) => batch.effects.extend(effects),
+                Ok((_, effects)) => batch.effects.extend(effects),
                 Err(error) => {
                     // What memory and store disagree about now is this client's alone.
                     for connection in self.live.of_client(&client) {
@@ -87,12 +84,9 @@ impl<S: Store> Node<S> {
             let Some(client) = self.live.removing.pop_first() else {
                 break;
             };
-            let removed = self.transact(now, |parts| match parts.remove_rest(&client) {
-                Err(Stop::Store(error)) => Err(error),
-                Ok(()) | Err(Stop::Refuse(_)) => Ok(()),
-            });
+            let removed = self.transact(now, |parts| unheard(parts.remove_rest(&client)));
             match removed {
-                Ok(((), effects)) => batch.effects.extend(effects),
+                Ok((_, effects)) => batch.effects.extend(effects),
                 Err(error) => {
                     batch.error.get_or_insert(error);
                     break;

@@ -18,6 +18,7 @@ mod collect;
 pub mod config;
 pub mod conformance;
 pub mod event;
+mod feed;
 pub mod intake;
 mod live;
 mod mail;

@@ -155,21 +155,19 @@ impl Live {
 
     /// Whether a stream is pushing a packet now.
     pub(crate) fn is_in_flight(&self, client: &Address, seq: u64) -> bool {
-        self.of_client(client).iter().any(|id| {
-            self.connections
-                .get(id)
-                .and_then(|connection| connection.in_flight.as_ref())
-                .is_some_and(|in_flight| in_flight.seq == seq)
-        })
+        self.pushes_of(client, seq).next().is_some()
     }
 
     /// Whether a stream is using the first reservation of a packet now.
     pub(crate) fn first_push_in_use(&self, client: &Address, seq: u64) -> bool {
-        self.of_client(client).iter().any(|id| {
-            self.connections
-                .get(id)
-                .and_then(|connection| connection.in_flight.as_ref())
-                .is_some_and(|in_flight| in_flight.first && in_flight.seq == seq)
-        })
+        self.pushes_of(client, seq).any(|in_flight| in_flight.first)
+    }
+
+    /// The pushes of a packet that are under way.
+    fn pushes_of(&self, client: &Address, seq: u64) -> impl Iterator<Item = &InFlight> {
+        let streams = self.by_client.get(client).into_iter().flatten();
+        let connections = streams.filter_map(|id| self.connections.get(id));
+        let pushes = connections.filter_map(|connection| connection.in_flight.as_ref());
+        pushes.filter(move |in_flight| in_flight.seq == seq)
     }
 }

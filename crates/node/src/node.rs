@@ -10,10 +10,10 @@ use rand::{CryptoRng, RngCore};
 use crate::{
     config::{BATCH_EVENTS_MAX, NodeConfig},
     event::{Effect, Event, LaneKey, Request, RequestId},
+    feed::Hungry,
     intake::NodeKeys,
     live::Live,
     money::{self, Ids},
-    push::Hungry,
     rows::{ClientRow, LaneRow},
     store::{Store, StoreError, Table},
     tx::{Stop, Tx},

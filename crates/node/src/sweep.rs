@@ -12,7 +12,7 @@ use crate::{
     node::Parts,
     rows::{self, Due, KeyRow, PacketRow},
     store::{Store, StoreError, Table},
-    tx::Stop,
+    tx::{Stop, unheard},
 };
 
 impl<S: Store> Parts<'_, S> {
@@ -31,12 +31,8 @@ impl<S: Store> Parts<'_, S> {
             if !self.live.quarantined.contains(&key) {
                 self.live.sweeping = Some(key.clone());
                 self.tx.delete(Table::Retention, &key)?;
-                match self.carry_out(&key) {
-                    Ok(bytes) => dropped_bytes = dropped_bytes.saturating_add(bytes),
-                    // There is nobody to tell.
-                    Err(Stop::Refuse(_)) => {}
-                    Err(Stop::Store(error)) => return Err(error),
-                }
+                let bytes = unheard(self.carry_out(&key))?.unwrap_or(0);
+                dropped_bytes = dropped_bytes.saturating_add(bytes);
             }
             last = Some(key);
             if dropped_bytes >= DROP_BYTES_MAX {

@@ -34,6 +34,15 @@ impl From<Reason> for Stop {
     }
 }
 
+/// How work ended of which there is nobody to tell that it was refused: none then.
+pub(crate) fn unheard<T>(ended: Result<T, Stop>) -> Result<Option<T>, StoreError> {
+    match ended {
+        Ok(done) => Ok(Some(done)),
+        Err(Stop::Refuse(_)) => Ok(None),
+        Err(Stop::Store(error)) => Err(error),
+    }
+}
+
 /// The open transaction.
 #[derive(Debug)]
 pub(crate) struct Tx<'a, S> {
