@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use layer_minus_node::{Store, StoreError, Table, memory::MemoryStore, store::Row};
 use sha2::{Digest as _, Sha256};
 
-use crate::chance::Chance;
+use crate::{chance::Chance, plant::Plant};
 
 /// Commits between two checkpoints.
 const CHECKPOINT_COMMITS: u32 = 32;
@@ -228,16 +228,19 @@ fn part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 #[derive(Debug)]
 pub(crate) struct FaultyStore {
     live: MemoryStore,
+    /// The planted bug, if any.
+    plant: Plant,
     changes: Vec<u8>,
     drive: Drive,
 }
 
 impl FaultyStore {
     /// Opens what the disk holds.
-    pub(crate) fn open(drive: &Drive) -> Result<Self, StoreError> {
+    pub(crate) fn open(drive: &Drive, plant: Plant) -> Result<Self, StoreError> {
         let live = lock(drive).recover()?;
         Ok(Self {
             live,
+            plant,
             changes: Vec::new(),
             drive: Arc::clone(drive),
         })
@@ -279,6 +282,9 @@ impl Store for FaultyStore {
     }
 
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if table == Table::Receipts && self.plant.forgets_receipts() {
+            return Ok(None);
+        }
         self.live.get(table, key)
     }
 
@@ -317,9 +323,9 @@ mod tests {
 
     #[test]
     fn conforms() {
-        let new = || FaultyStore::open(&drive(Sync::AtCommit)).unwrap();
+        let new = || FaultyStore::open(&drive(Sync::AtCommit), Plant::None).unwrap();
         conformance::run(new).unwrap();
-        let reopen = |store: FaultyStore| FaultyStore::open(&store.drive).unwrap();
+        let reopen = |store: FaultyStore| FaultyStore::open(&store.drive, Plant::None).unwrap();
         conformance::run_durable(new, reopen).unwrap();
         let error = StoreError::Failed("told to".to_owned());
         let arm = |store: &mut FaultyStore| store.memory().fail_next_commit(error.clone());
@@ -334,14 +340,17 @@ mod tests {
 
     fn left(drive: &Drive) -> usize {
         lock(drive).power_loss(&mut Chance::new(1));
-        FaultyStore::open(drive).unwrap().live.rows(Table::Meta)
+        FaultyStore::open(drive, Plant::None)
+            .unwrap()
+            .live
+            .rows(Table::Meta)
     }
 
     #[test]
     fn a_commit_that_was_cut_off_is_found_torn_and_dropped() {
         for permille in [0, 1, 400, 999] {
             let drive = drive(Sync::AtCommit);
-            let mut store = FaultyStore::open(&drive).unwrap();
+            let mut store = FaultyStore::open(&drive, Plant::None).unwrap();
             put(&mut store, b"a").unwrap();
             lock(&drive).arm(Fate::Torn(permille));
             assert!(put(&mut store, b"b").is_err());
@@ -353,7 +362,7 @@ mod tests {
     #[test]
     fn many_commits_come_back_over_checkpoints() {
         let drive = drive(Sync::AtCommit);
-        let mut store = FaultyStore::open(&drive).unwrap();
+        let mut store = FaultyStore::open(&drive, Plant::None).unwrap();
         for number in 0_u8..100 {
             put(&mut store, &[number]).unwrap();
         }
@@ -365,7 +374,7 @@ mod tests {
     #[test]
     fn a_lazy_disk_loses_the_last_commit() {
         let drive = drive(Sync::Later);
-        let mut store = FaultyStore::open(&drive).unwrap();
+        let mut store = FaultyStore::open(&drive, Plant::None).unwrap();
         put(&mut store, b"a").unwrap();
         put(&mut store, b"b").unwrap();
         assert_eq!(left(&drive), 1);

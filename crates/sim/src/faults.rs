@@ -115,7 +115,7 @@ impl World {
             self.chance.between(0, 40_000),
         );
         if let Some(node) = &mut self.sites[site].node {
-            let memory = node.store_mut().inner().memory();
+            let memory = node.store_mut().memory();
             let full = memory.used_bytes() + room;
             memory.set_capacity(Some(full));
             memory.set_reserve(reserve);
@@ -141,7 +141,7 @@ impl World {
         let rows = node.store().scan(table, &[], &[0xff; 64], 1_000);
         let rows = rows.unwrap_or_default();
         if let Some((key, _)) = rows.get(self.chance.index(rows.len())) {
-            node.store_mut().inner().memory().damage(table, key);
+            node.store_mut().memory().damage(table, key);
             self.say(&format!("a row of {table} of node {site} is damaged"));
         }
     }

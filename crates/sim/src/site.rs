@@ -14,7 +14,7 @@ use crate::{
     asked::Asked,
     cast::{Cast, RETENTION_SECS},
     disk::{Drive, FaultyStore, drive, lock},
-    plant::{Plant, SimStore},
+    plant::Plant,
     violation::Violation,
     world::{Happening, World},
 };
@@ -59,7 +59,7 @@ pub(crate) enum Crash {
 pub(crate) struct Site {
     pub(crate) index: usize,
     pub(crate) drive: Drive,
-    pub(crate) node: Option<Node<SimStore>>,
+    pub(crate) node: Option<Node<FaultyStore>>,
     pub(crate) config: NodeConfig,
     /// Counts processes, so that what was meant for an earlier one is known.
     pub(crate) process: u32,
@@ -126,9 +126,8 @@ impl World {
         let now = self.site_now(site);
         let keys = self.cast.nodes[site].keys.clone();
         let machine = &mut self.sites[site];
-        let store = FaultyStore::open(&machine.drive).map_err(Violation::world)?;
+        let store = FaultyStore::open(&machine.drive, self.plant).map_err(Violation::world)?;
         let torn = lock(&machine.drive).torn;
-        let store = self.plant.store(store);
         let config = machine.config.clone();
         let node = Node::open(store, keys, config, now, &mut self.chance.rng);
         machine.node = Some(node.map_err(Violation::world)?);
@@ -350,7 +349,7 @@ impl World {
     /// The disk has room again.
     pub(crate) fn room(&mut self, site: usize) {
         if let Some(node) = &mut self.sites[site].node {
-            node.store_mut().inner().memory().set_capacity(None);
+            node.store_mut().memory().set_capacity(None);
         }
     }
 
