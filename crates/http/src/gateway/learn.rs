@@ -84,9 +84,7 @@ impl Gateway {
     /// Where the known record of that node came from, if it is an older one.
     fn source_if_older(&self, record: &NodeRecord) -> Option<Source> {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        let known = table
-            .entries()
-            .find(|known| known.record.node() == record.node())?;
+        let known = table.entry(&record.node())?;
         (known.record.body.sequence < record.body.sequence).then_some(known.source)
     }
 
