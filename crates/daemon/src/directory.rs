@@ -1,7 +1,11 @@
 //! The nodes that a node starts with: files that the operator named, and what was imported.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::PoisonError,
+};
 
+use layer_minus_http::Gateway;
 use layer_minus_message::NodeRecord;
 use layer_minus_routing::{
     Inserted, Source, Table,
@@ -33,6 +37,25 @@ pub(crate) fn sources(config: &Config) -> Vec<PathBuf> {
         .iter()
         .cloned()
         .chain(imported)
+        .collect()
+}
+
+/// Those records of the operator's own nodes that are wanted, as the running node has them.
+pub(crate) fn configured(
+    gateway: &Gateway,
+    is_wanted: impl Fn(&NodeRecord) -> bool,
+) -> Vec<NodeRecord> {
+    let table = gateway
+        .table()
+        .read()
+        .unwrap_or_else(PoisonError::into_inner);
+    let configured = table
+        .entries()
+        .filter(|entry| entry.source == Source::Configured);
+    let records = configured.map(|entry| entry.record);
+    records
+        .filter(|record| is_wanted(record))
+        .cloned()
         .collect()
 }
 

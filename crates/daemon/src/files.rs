@@ -131,10 +131,15 @@ pub(crate) fn replace_and_erase(path: &Path, bytes: &[u8]) -> Result<(), DaemonE
     erased.map_err(failed("erase the former", path))
 }
 
-fn draft_of(path: &Path) -> PathBuf {
+/// The file of the same name and a suffix, in the same folder.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
+    name.push(suffix);
     path.with_file_name(name)
+}
+
+fn draft_of(path: &Path) -> PathBuf {
+    beside(path, ".new")
 }
 
 #[cfg(test)]

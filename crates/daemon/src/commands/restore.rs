@@ -19,7 +19,7 @@ use crate::{
     app::Composition,
     config::Config,
     error::DaemonError,
-    files,
+    files::{self, beside},
     keys::{self, KeyFiles},
     out::Out,
     password, record, store,
@@ -96,12 +96,6 @@ fn describe(restored: &Restored, now: u64, made_at: Option<u64>) -> String {
          others (`record`)",
         restored.node, restored.key
     )
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 fn is_same(file: &Path, store: &Path) -> bool {

@@ -1,21 +1,14 @@
 //! After a restore nobody has the node's new record, and its old key opens nothing: who asks by it
 //! gets no answer. So the node tells the operator's nodes by itself; clients learn it from them.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeSet, fs, sync::Arc, time::Duration};
 
 use layer_minus_http::Gateway;
-use layer_minus_message::NodeRecord;
-use layer_minus_routing::Source;
 use layer_minus_wallet::Address;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{config::Config, record};
+use crate::{config::Config, directory, record};
 
 /// Before those that could not be told are tried again; doubled each time.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -53,7 +46,7 @@ impl Announce {
     /// Tells those that do not know it; true if then all do.
     async fn tell(&self, told: &mut BTreeSet<Address>) -> bool {
         let mut all = true;
-        for node in self.configured() {
+        for node in directory::configured(&self.gateway, |_| true) {
             if told.contains(&node.node()) {
                 continue;
             }
@@ -68,17 +61,5 @@ impl Announce {
             }
         }
         all
-    }
-
-    fn configured(&self) -> Vec<NodeRecord> {
-        let table = self
-            .gateway
-            .table()
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        let entries = table
-            .entries()
-            .filter(|entry| entry.source == Source::Configured);
-        entries.map(|entry| entry.record.clone()).collect()
     }
 }

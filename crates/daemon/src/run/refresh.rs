@@ -57,16 +57,8 @@ impl Refresh {
     /// The records of the operator's nodes that are over half of their time.
     fn due(&self) -> Vec<NodeRecord> {
         let now = clock::now();
-        let table = self
-            .gateway
-            .table()
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        let entries = table
-            .entries()
-            .filter(|entry| entry.source == Source::Configured);
-        let due = entries.filter(|entry| record::renewal(entry.record) <= now);
-        due.map(|entry| entry.record.clone()).collect()
+        let is_due = |record: &NodeRecord| record::renewal(record) <= now;
+        directory::configured(&self.gateway, is_due)
     }
 
     async fn refresh(&self, due: Vec<NodeRecord>) {
