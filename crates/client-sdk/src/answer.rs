@@ -117,6 +117,7 @@ pub const fn name_of(answer: &Answer) -> &'static str {
         Answer::Unregistered => "unregistered",
         Answer::Acknowledged => "acknowledged",
         Answer::LaneOpen { .. } => "lane-open",
+        Answer::Lane(_) => "lane",
         Answer::Listening { .. } => "listening",
         Answer::Gap { .. } => "gap",
         Answer::Paused(_) => "paused",

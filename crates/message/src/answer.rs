@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::{
+    channel::Channel,
     command::Position,
     error::{MessageError, Reason},
     json,
+    lane::LaneNote,
     limits::{ANSWER_BYTES_MAX, DOCUMENT_BYTES_MAX},
     signed::{Proof, Purpose, SignedDocument, Signer},
     text,
@@ -205,7 +207,13 @@ pub enum Answer {
         /// Unix seconds until which it may be used.
         #[serde(with = "text::decimal")]
         expires_at: u64,
+        /// What the lane is paid on.
+        channel: Channel,
+        /// Where it stands.
+        note: LaneNote,
     },
+    /// Where the signer's lane stands.
+    Lane(LaneNote),
     /// First record of a stream.
     Listening {
         /// The mailbox as the consumer finds it.

@@ -1,54 +1,14 @@
 //! What a client lets a node deduct: a channel and a cumulative voucher, as in x402's
 //! `batch-settlement` scheme, so that the same paper can be cashed on a chain.
 
-use alloy_primitives::{B256, aliases::U40, keccak256};
-use alloy_sol_types::SolStruct;
-use layer_minus_wallet::{Address, Signature, Wallet, typed as eip712};
+use alloy_primitives::{B256, keccak256};
+use layer_minus_wallet::{Address, Signature, Wallet};
 use rand::{CryptoRng, RngCore};
 use serde::{Deserialize, Serialize};
 
-use crate::{error::MessageError, limits::WITHDRAW_DELAY_SECS, text, typed};
+use crate::{Channel, error::MessageError, text, typed};
 
-/// Picodollars in one base unit of the token (USDC has 6 decimals): 10^12 / 10^6.
-pub const PUSD_PER_TOKEN_UNIT: u64 = 1_000_000;
-/// Name of the typed-data domain of the scheme.
-pub const DOMAIN_NAME: &str = "x402 Batch Settlement";
-/// Version of that domain.
-pub const DOMAIN_VERSION: &str = "1";
-
-/// Where the channel would be settled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Chain {
-    /// The chain's id; 0 if none is used.
-    #[serde(with = "text::decimal")]
-    pub chain_id: u64,
-    /// The escrow contract.
-    #[serde(with = "text::eip55")]
-    pub contract: Address,
-    /// The token paid in.
-    #[serde(with = "text::eip55")]
-    pub token: Address,
-}
-
-impl Default for Chain {
-    /// No chain: credit between the two parties only.
-    fn default() -> Self {
-        Self {
-            chain_id: 0,
-            contract: Address::ZERO,
-            token: Address::ZERO,
-        }
-    }
-}
-
-impl Chain {
-    /// The typed-data domain of channels and vouchers that are settled there.
-    #[must_use]
-    pub fn domain(&self) -> eip712::Eip712Domain {
-        eip712::domain_for_chain(DOMAIN_NAME, DOMAIN_VERSION, self.chain_id, self.contract)
-    }
-}
+pub use crate::channel::{Chain, DOMAIN_NAME, DOMAIN_VERSION, PUSD_PER_TOKEN_UNIT};
 
 /// A signed authorization.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,8 +103,22 @@ impl Authorization {
         limit_units: u64,
     ) -> Result<(), MessageError> {
         self.limit_units = limit_units;
-        self.signature = eip712::sign(cash, &self.voucher(client)?, &self.chain.domain())?;
+        self.signature = self.channel(client).sign(cash, limit_units)?;
         Ok(())
+    }
+
+    /// The channel that it is a voucher on.
+    #[must_use]
+    pub fn channel(&self, client: Address) -> Channel {
+        Channel {
+            chain: self.chain,
+            payer: self.payer,
+            payer_authorizer: self.payer,
+            receiver: self.receiver,
+            receiver_authorizer: self.receiver,
+            withdraw_delay_secs: self.withdraw_delay_secs,
+            salt: commitment(client, &self.opening, self.expires_at).0,
+        }
     }
 
     /// The channel's terms, as a settlement contract wants to see them. They hold the commitment to
@@ -153,15 +127,7 @@ impl Authorization {
     /// # Errors
     /// [`MessageError::Rule`] if the withdraw delay is none that the contract takes.
     pub fn channel_config(&self, client: Address) -> Result<typed::ChannelConfig, MessageError> {
-        Ok(typed::ChannelConfig {
-            payer: self.payer,
-            payerAuthorizer: self.payer,
-            receiver: self.receiver,
-            receiverAuthorizer: self.receiver,
-            token: self.chain.token,
-            withdrawDelay: self.withdraw_delay()?,
-            salt: commitment(client, &self.opening, self.expires_at),
-        })
+        self.channel(client).config()
     }
 
     /// The channel's id: the typed-data hash of its configuration.
@@ -169,17 +135,7 @@ impl Authorization {
     /// # Errors
     /// [`MessageError::Rule`] if the withdraw delay is none that the contract takes.
     pub fn channel_id(&self, client: Address) -> Result<B256, MessageError> {
-        let config = self.channel_config(client)?;
-        Ok(config.eip712_signing_hash(&self.chain.domain()))
-    }
-
-    fn withdraw_delay(&self) -> Result<U40, MessageError> {
-        const BOUNDS: MessageError =
-            MessageError::Rule("withdraw delay is not between 15 minutes and 30 days");
-        if !WITHDRAW_DELAY_SECS.contains(&self.withdraw_delay_secs) {
-            return Err(BOUNDS);
-        }
-        U40::try_from(self.withdraw_delay_secs).map_err(|_| BOUNDS)
+        self.channel(client).id()
     }
 
     /// Checks that the payer signed it for this client and this receiver, and that it is in time.
@@ -199,27 +155,13 @@ impl Authorization {
                 now,
             });
         }
-        let (voucher, domain) = (self.voucher(client)?, self.chain.domain());
-        let found = eip712::signer_of(&voucher, &domain, &self.signature)?;
-        if found != self.payer {
-            return Err(MessageError::WrongSigner {
-                found,
-                expected: self.payer,
-            });
-        }
-        Ok(())
+        self.channel(client)
+            .verify(self.limit_units, &self.signature)
     }
 
     /// The limit in picodollars.
     #[must_use]
     pub const fn limit_pusd(&self) -> u128 {
         self.limit_units as u128 * PUSD_PER_TOKEN_UNIT as u128
-    }
-
-    fn voucher(&self, client: Address) -> Result<typed::Voucher, MessageError> {
-        Ok(typed::Voucher {
-            channelId: self.channel_id(client)?,
-            maxClaimableAmount: u128::from(self.limit_units),
-        })
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     card::Card,
     error::{MessageError, Reason},
     json,
+    lane::LaneVoucher,
     limits::COMMAND_BYTES_MAX,
     signed::{Proof, Purpose, SignedDocument, Signer},
     text,
@@ -177,6 +178,18 @@ pub enum Command {
     Lane {
         /// The node's record.
         record: SignedDocument,
+        /// The newest voucher of this node that the signer holds. A node that lost what it had promised
+        /// learns it from its own signature.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        held: Option<LaneVoucher>,
+    },
+    /// Promise what is owed on the signer's lane.
+    Collect {
+        /// The newest voucher that the signer holds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        held: Option<LaneVoucher>,
+        /// Whether the signer forwards nothing until more is promised or settled.
+        stopped: bool,
     },
 }
 
@@ -205,6 +218,7 @@ impl Command {
             Self::Authorize(_) => "authorize",
             Self::Unregister => "unregister",
             Self::Lane { .. } => "lane",
+            Self::Collect { .. } => "collect",
         }
     }
 }

@@ -12,6 +12,7 @@
 //! | [`Letter`] | a person to a person | [`Letter::read`] |
 //! | [`Card`], [`NodeRecord`] | a person or node to whoever asks | [`Card::read`], [`NodeRecord::read`] |
 //! | [`Authorization`] | a client's cash wallet to a node's | [`Authorization::verify`] |
+//! | [`LaneNote`], [`LaneVoucher`] | a node to the node that forwards to it | [`LaneVoucher::verify`] |
 //!
 //! # JSON
 //! One form, everywhere: objects without double or unknown keys; 64-bit integers as decimal
@@ -50,10 +51,12 @@
 pub mod answer;
 pub mod authorization;
 pub mod card;
+pub mod channel;
 pub mod command;
 mod error;
 pub mod frame;
 mod json;
+pub mod lane;
 pub mod letter;
 pub mod limits;
 pub mod record;
@@ -62,13 +65,15 @@ pub mod text;
 pub mod typed;
 
 pub use answer::{Acceptance, AcceptanceBody, Answer, Content, LaneKey, PushedPacket, Standing};
-pub use authorization::{Authorization, Chain};
+pub use authorization::Authorization;
 pub use card::{Card, CardBody, FullCard, ShortCard};
+pub use channel::{Chain, Channel};
 pub use command::{
     Command, CommandEnvelope, CommandSigner, Listen, Position, Registration, VerifiedCommand,
 };
 pub use error::{MessageError, Reason};
 pub use frame::{Frame, InboxToken, Kind, Unread};
+pub use lane::{LaneNote, LaneParty, LaneVoucher, lane_channel};
 pub use letter::{Claims, Letter, Part};
 pub use record::{NodeRecord, Prices, RecordBody};
 pub use signed::{Proof, Purpose, SignedDocument, Signer};

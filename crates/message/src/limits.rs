@@ -28,6 +28,10 @@ pub const VALIDITY_SECS_MAX: u64 = 30 * 24 * 3_600;
 pub const ANSWER_SIZES: [usize; 3] = [4_096, 16_000, 64_000];
 /// Bounds of a channel's withdraw delay, seconds, as the settlement contract demands them.
 pub const WITHDRAW_DELAY_SECS: std::ops::RangeInclusive<u64> = 900..=2_592_000;
+/// Withdraw delay of the channels between nodes, seconds: a day to bring a voucher to the contract.
+pub const LANE_WITHDRAW_DELAY_SECS: u64 = 24 * 3_600;
+/// Longest JSON of a lane note, bytes.
+pub const LANE_NOTE_BYTES_MAX: usize = 448;
 /// Most parts that a letter may be cut into.
 pub const PARTS_MAX: u32 = 1_000_000;
 /// Longest file name of a letter, bytes.

@@ -1,16 +1,13 @@
-//! What a client asks of its account, what a stranger may know of it, and lanes of other nodes.
+//! What a client asks of its account, and what a stranger may know of it.
 
 use layer_minus_ledger::{DebitLimit, Op};
-use layer_minus_message::{Answer, Authorization, NodeRecord, Reason, SignedDocument, Standing};
+use layer_minus_message::{Answer, Authorization, Reason, Standing};
 use layer_minus_wallet::Address;
-use rand::{CryptoRng, RngCore};
 
 use crate::{
-    config::LANE_SECS,
-    event::{Effect, LaneKey, Request},
+    event::Request,
     money::{self, code},
-    node::{CLIENTS_KEY, LANE_PREFIX, Parts},
-    rows::{Due, LaneRow},
+    node::{CLIENTS_KEY, Parts},
     store::{Store, StoreError, Table},
     tx::{BookError, Stop},
 };
@@ -207,63 +204,6 @@ impl<S: Store> Parts<'_, S> {
         let clients = self.clients()?.saturating_sub(1);
         self.tx.put(Table::Meta, CLIENTS_KEY, &clients)?;
         self.tx.answer(request.id, Answer::Unregistered);
-        Ok(())
-    }
-
-    /// Another node opens a lane: from now on what it forwards is known to come from it.
-    pub(crate) fn lane(
-        &mut self,
-        request: &Request,
-        wallet: Address,
-        record: SignedDocument,
-        rng: &mut (impl RngCore + CryptoRng),
-    ) -> Result<(), Stop> {
-        let record =
-            NodeRecord::read(record, &self.keys.network, self.tx.now).map_err(|error| {
-                Reason::Malformed {
-                    detail: error.to_string(),
-                }
-            })?;
-        if record.node() != wallet {
-            return Err(Reason::BadSignature.into());
-        }
-        let mut lane = [0; 16];
-        let mut key = [0; 32];
-        rng.fill_bytes(&mut lane);
-        rng.fill_bytes(&mut key);
-        let expires_at = self.tx.now.saturating_add(LANE_SECS);
-        // One live lane for each node; and who ever earned on one is never forgotten.
-        let name = [LANE_PREFIX, wallet.as_slice()].concat();
-        if let Some(old) = self.tx.store.get(Table::Meta, &name)? {
-            if let Some(row) = self.tx.get::<LaneRow>(Table::Lanes, &old)? {
-                self.tx.unschedule(row.expires_at, Due::Lane, &old)?;
-            }
-            self.tx.delete(Table::Lanes, &old)?;
-        }
-        self.tx.put_bytes(Table::Meta, &name, &lane)?;
-        let row = LaneRow {
-            node: wallet,
-            key,
-            expires_at,
-        };
-        self.tx.put(Table::Lanes, &lane, &row)?;
-        self.tx.schedule(expires_at, Due::Lane, &lane)?;
-        let key = LaneKey(key);
-        let opened = Effect::LaneOpened {
-            lane,
-            node: wallet,
-            key: key.clone(),
-            expires_at,
-        };
-        self.tx.effects.push(opened);
-        self.tx.answer(
-            request.id,
-            Answer::LaneOpen {
-                lane,
-                key,
-                expires_at,
-            },
-        );
         Ok(())
     }
 }

@@ -1,6 +1,8 @@
 //! What an operator does to a node's store, beside the running node or without it. Each call is one
 //! transaction of its own.
 
+mod lanes;
+
 use layer_minus_ledger::{Account, Invariants, Transfer};
 use layer_minus_message::{letter::sha256, text};
 use layer_minus_wallet::Address;
@@ -13,6 +15,8 @@ use crate::{
     rows::{self, MailboxRow},
     store::{Store, StoreError, Table},
 };
+
+pub use lanes::{LaneBook, LanePaper, SettleError, Side, lane_books, settle_lane};
 
 /// Rows read at a time.
 const PAGE_ROWS: usize = 1_024;

@@ -16,6 +16,7 @@ impl<S: Store> Node<S> {
     /// Heartbeats, slow readers, frames to forget, what is due, what was collected. The first error is reported.
     pub(crate) fn tick(&mut self, batch: &mut Batch, now: u64) {
         self.tend_streams(batch, now);
+        self.look_at_stopped(batch, now);
         self.sweep_seen(batch, now);
         self.sweep_due(batch, now);
         self.remove_collected(batch, now);
@@ -61,6 +62,19 @@ impl<S: Store> Node<S> {
                     }
                     batch.error.get_or_insert(error);
                 }
+            }
+        }
+    }
+
+    fn look_at_stopped(&mut self, batch: &mut Batch, now: u64) {
+        if self.live.peers.values().all(|peer| !peer.stopped) {
+            return;
+        }
+        let looked = self.transact(now, |parts| unheard(parts.look_at_stopped()));
+        match looked {
+            Ok((_, effects)) => batch.effects.extend(effects),
+            Err(error) => {
+                batch.error.get_or_insert(error);
             }
         }
     }

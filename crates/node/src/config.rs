@@ -1,6 +1,6 @@
 //! What an operator decides.
 
-use layer_minus_message::Prices;
+use layer_minus_message::{Chain, Prices};
 
 /// Most events that are handled in one transaction.
 pub const BATCH_EVENTS_MAX: usize = 128;
@@ -30,6 +30,39 @@ pub const CONSUMERS_MAX: usize = 64;
 /// Most packets that one acknowledgement removes at once; the rest follow with the next tick.
 pub const REMOVE_MAX: usize = 512;
 
+/// Most channels with one node: a new one begins when either side changes its cash wallet or chain.
+pub const LANE_CHANNELS_MAX: usize = 8;
+/// Most nodes that this one keeps books with.
+pub const PEERS_MAX: usize = 100_000;
+/// Nodes that stopped being served are looked at again, so many a tick.
+pub const STOPPED_PEERS_PER_TICK: usize = 64;
+
+/// How this node pays and is paid by other nodes for what they forward.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneConfig {
+    /// Where this node's promises can be cashed.
+    pub chain: Chain,
+    /// What is owed before a voucher is signed, picodollars: many small packets share one signature.
+    pub pay_at_pusd: u64,
+    /// What a node may have credited here and not promised before nothing is forwarded to it any more,
+    /// picodollars.
+    pub unpromised_max_pusd: u64,
+    /// What a node may have promised and not settled before nothing is forwarded to it any more,
+    /// picodollars; what the operator granted that node comes on top.
+    pub credit_pusd: u64,
+}
+
+impl Default for LaneConfig {
+    fn default() -> Self {
+        Self {
+            chain: Chain::default(),
+            pay_at_pusd: 100_000_000,
+            unpromised_max_pusd: 1_000_000_000,
+            credit_pusd: 1_000_000_000_000,
+        }
+    }
+}
+
 /// Limits and prices of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeConfig {
@@ -57,6 +90,8 @@ pub struct NodeConfig {
     pub heartbeat_secs: u64,
     /// A push of which nothing went out for so long ends the stream, seconds.
     pub slow_reader_secs: u64,
+    /// Money between nodes.
+    pub lanes: LaneConfig,
 }
 
 impl Default for NodeConfig {
@@ -74,6 +109,7 @@ impl Default for NodeConfig {
             connections_per_client_max: 16,
             heartbeat_secs: 20,
             slow_reader_secs: 60,
+            lanes: LaneConfig::default(),
         }
     }
 }

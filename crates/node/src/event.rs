@@ -5,7 +5,9 @@
 
 use bytes::Bytes;
 pub use layer_minus_message::LaneKey;
-use layer_minus_message::{Answer, InboxToken, PushedPacket, VerifiedCommand};
+use layer_minus_message::{
+    Answer, Channel, InboxToken, LaneNote, LaneParty, PushedPacket, VerifiedCommand,
+};
 use layer_minus_packet::Recipient;
 use layer_minus_wallet::Address;
 
@@ -85,6 +87,22 @@ pub enum Event {
         /// The stream.
         connection: ConnectionId,
     },
+    /// Another node opened a lane to itself for this one, on these terms.
+    LaneJoined {
+        /// Who it is, by its record.
+        peer: LaneParty,
+        /// What it says that it pays on.
+        channel: Box<Channel>,
+        /// Where the lane stands.
+        note: LaneNote,
+    },
+    /// What another node said about the lane to it, authenticated by the lane's key.
+    Note {
+        /// The node's wallet.
+        peer: Address,
+        /// What it said.
+        note: LaneNote,
+    },
     /// Time passes. Expected every second or so.
     Tick,
 }
@@ -99,6 +117,8 @@ pub enum Effect {
         request: RequestId,
         /// The answer, to be sealed under the request's reply keys.
         answer: Box<Answer>,
+        /// Where the lane stands that the request came on, to be sealed under the lane's key.
+        note: Option<LaneNote>,
     },
     /// Treat the request as garbage: nothing that it held was of use.
     Garbage {
@@ -135,6 +155,22 @@ pub enum Effect {
         /// Exact size of the sealed record on the wire, bytes.
         size_bytes: u32,
     },
+    /// Tell the node whose lane a stream runs on where the lane stands.
+    Note {
+        /// The stream.
+        connection: ConnectionId,
+        /// Where it stands.
+        note: LaneNote,
+    },
+    /// Whether another node pays for what it is forwarded has changed.
+    Peer(PeerState),
+    /// A node sent a voucher that is none.
+    VoucherRefused {
+        /// The node's wallet.
+        peer: Address,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// End a stream.
     Close {
         /// The stream.
@@ -156,4 +192,15 @@ pub enum Effect {
         /// Unix seconds until which it is good.
         expires_at: u64,
     },
+}
+
+/// Whether a node is forwarded to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerState {
+    /// The node's wallet.
+    pub node: Address,
+    /// It pays, or owes little: packets are forwarded to it.
+    pub serves: bool,
+    /// It owes more than it should without a promise: it is asked for one.
+    pub collect: bool,
 }

@@ -20,6 +20,7 @@ pub mod conformance;
 pub mod event;
 mod feed;
 pub mod intake;
+mod lanes;
 mod live;
 mod mail;
 pub mod memory;
@@ -38,7 +39,9 @@ mod sweep;
 mod tx;
 
 pub use config::NodeConfig;
-pub use event::{ConnectionId, Effect, Event, LaneKey, Mark, Request, RequestId};
+pub use event::{
+    ConnectionId, Effect, Event, LaneKey, Mark, PeerState, Request, RequestId,
+};
 pub use intake::{Garbage, NodeKeys, Opened, Task};
 pub use node::{Batch, Lane, Node};
 pub use reply::ReplyChain;

@@ -53,6 +53,17 @@ pub(crate) struct Challenge {
     pub(crate) expires_at: u64,
 }
 
+/// What is known of a node that this one forwards to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LivePeer {
+    /// What it says that it credited; it says so again with every answer.
+    pub(crate) credited_pusd: u64,
+    /// Nothing is forwarded to it.
+    pub(crate) stopped: bool,
+    /// It is asked for a promise.
+    pub(crate) collect: bool,
+}
+
 /// All of it.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
@@ -65,6 +76,8 @@ pub(crate) struct Live {
     pub(crate) leases: HashMap<(Address, ConsumerId), Leases>,
     /// Streams that the transaction under way ended: if it fails, nobody else remembers them.
     pub(crate) leaving: Vec<ConnectionId>,
+    /// Nodes that this one opened a lane at.
+    pub(crate) peers: HashMap<Address, LivePeer>,
     pub(crate) swept_at: u64,
     /// Clients of whose collected mail some is still there.
     pub(crate) removing: BTreeSet<Address>,

@@ -4,6 +4,7 @@
 //! client --20 p$/byte--> income      a pass: in, pushed, command
 //! client --14 p$/kB·h--> income      storage
 //! expense --10 p$/byte--> lane       to the node that carried a pass that was charged
+//! lane --whole units--> promised     by a voucher; see `lanes`
 //! ```
 //! Transfer ids are keyed digests of what the transfer is for, so that doing it twice is doing it once.
 
@@ -31,6 +32,14 @@ pub mod code {
     pub const STORAGE: u16 = 5;
     /// Credit of a lane.
     pub const LANE: u16 = 6;
+    /// A promise to a creditor.
+    pub const VOUCHER: u16 = 7;
+    /// What was promised before rows were lost.
+    pub const RECOVERED: u16 = 8;
+    /// A debtor's promise.
+    pub const VOUCHER_TAKEN: u16 = 9;
+    /// A promise that was paid or cashed.
+    pub const SETTLED: u16 = 10;
 }
 
 /// Longer than any reservation is used: it is ended by its packet, or by the sweep.
@@ -82,6 +91,30 @@ pub fn client_account(client: &Address) -> AccountId {
 #[must_use]
 pub fn lane_account(node: &Address) -> AccountId {
     account_id("lane ", node.as_slice())
+}
+
+/// What was promised to a node for what it carried here.
+#[must_use]
+pub fn promised_account(node: &Address) -> AccountId {
+    account_id("promised ", node.as_slice())
+}
+
+/// What a node promised for what was forwarded to it.
+#[must_use]
+pub fn owed_account(node: &Address) -> AccountId {
+    account_id("owed ", node.as_slice())
+}
+
+/// What forwarding earned.
+#[must_use]
+pub fn forwarding_account() -> AccountId {
+    account_id("forwarding", b"")
+}
+
+/// What was paid or cashed outside of the books.
+#[must_use]
+pub fn settled_account() -> AccountId {
+    account_id("settled", b"")
 }
 
 /// What clients paid.

@@ -16,10 +16,10 @@ use crate::{
     money::{self, Ids},
     rows::{ClientRow, LaneRow},
     store::{Store, StoreError, Table},
-    tx::{Stop, Tx},
+    tx::{Stop, Tx, unheard},
 };
 
-const SECRET_KEY: &[u8] = b"secret";
+pub(crate) const SECRET_KEY: &[u8] = b"secret";
 const GENERATION_KEY: &[u8] = b"generation";
 pub(crate) const CLIENTS_KEY: &[u8] = b"clients";
 /// Frames that expire before this time, unix seconds (8 bytes, big-endian), may have been seen and
@@ -89,14 +89,16 @@ impl<S: Store> Node<S> {
             swept_at: now,
             ..Live::default()
         };
-        Ok(Self {
+        let mut node = Self {
             store,
             keys,
             config,
             ids: Ids::new(&secret),
             generation,
             live,
-        })
+        };
+        node.load_peers()?;
+        Ok(node)
     }
 
     /// The store, for reports.
@@ -270,6 +272,7 @@ impl<S: Store> Node<S> {
         self.live.swept_at = live.swept_at;
         self.live.quarantined = live.quarantined;
         self.live.removing = live.removing;
+        self.live.peers = live.peers;
         live.connections
             .into_keys()
             .chain(live.leaving)
@@ -282,6 +285,7 @@ fn unavailable(request: RequestId) -> Effect {
     Effect::Answer {
         request,
         answer: Box::new(Answer::Refused(Reason::Unavailable)),
+        note: None,
     }
 }
 
@@ -290,7 +294,23 @@ const fn request_of(event: &Event) -> Option<RequestId> {
         Event::Mail { request, .. } | Event::Command { request, .. } | Event::See { request } => {
             Some(request.id)
         }
-        Event::Handed { .. } | Event::Moving { .. } | Event::Closed { .. } | Event::Tick => None,
+        Event::Handed { .. }
+        | Event::Moving { .. }
+        | Event::Closed { .. }
+        | Event::LaneJoined { .. }
+        | Event::Note { .. }
+        | Event::Tick => None,
+    }
+}
+
+/// The request and the lane that it came on.
+const fn lane_of(event: &Event) -> Option<(RequestId, Address)> {
+    match event {
+        Event::Mail { request, .. } | Event::Command { request, .. } => match request.lane {
+            Some(node) => Some((request.id, node)),
+            None => None,
+        },
+        _ => None,
     }
 }
 
@@ -363,7 +383,8 @@ impl<S: Store> Parts<'_, S> {
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<(), StoreError> {
         for event in events {
-            let request = request_of(&event);
+            let (request, lane) = (request_of(&event), lane_of(&event));
+            let from = self.tx.effects.len();
             match self.handle(event, rng) {
                 Ok(()) => {}
                 Err(Stop::Refuse(reason)) => {
@@ -372,6 +393,9 @@ impl<S: Store> Parts<'_, S> {
                     }
                 }
                 Err(Stop::Store(error)) => return Err(error),
+            }
+            if let Some((request, node)) = lane {
+                unheard(self.add_note(&node, request, from))?;
             }
         }
         Ok(())
@@ -411,6 +435,12 @@ impl<S: Store> Parts<'_, S> {
             Event::Handed { connection, seq } => self.handed(connection, seq)?,
             Event::Moving { connection } => self.live.moves(connection, self.tx.now),
             Event::Closed { connection } => self.closed(connection)?,
+            Event::LaneJoined {
+                peer,
+                channel,
+                note,
+            } => self.lane_joined(peer, *channel, &note)?,
+            Event::Note { peer, note } => self.lane_note(peer, &note)?,
             // Not part of a batch: it has transactions of its own.
             Event::Tick => {}
         }
@@ -447,7 +477,12 @@ impl<S: Store> Parts<'_, S> {
                 self.authorize(request, wallet, *authorization)
             }
             (Command::Unregister, Some(wallet)) => self.unregister(request, wallet),
-            (Command::Lane { record }, Some(wallet)) => self.lane(request, wallet, record, rng),
+            (Command::Lane { record, held }, Some(wallet)) => {
+                self.lane(request, wallet, record, held, rng)
+            }
+            (Command::Collect { held, stopped }, Some(wallet)) => {
+                self.collect(request, wallet, held, stopped)
+            }
             (_, None) => Err(Reason::BadSignature.into()),
             (_, Some(_)) => Err(Reason::Malformed {
                 detail: "command is not for a node's writer".to_owned(),

@@ -312,6 +312,7 @@ impl<S: Store> Parts<'_, S> {
             if let Some(in_flight) = done {
                 let connection = connection.clone();
                 self.charge_push(&connection, &in_flight)?;
+                self.note_stream(id, connection.lane)?;
             }
         }
         Ok(())
@@ -331,6 +332,7 @@ impl<S: Store> Parts<'_, S> {
         connection.last_record_at = self.tx.now;
         let connection = connection.clone();
         self.charge_push(&connection, &in_flight)?;
+        self.note_stream(id, connection.lane)?;
         self.feed_later(connection.client);
         Ok(())
     }

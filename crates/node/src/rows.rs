@@ -2,8 +2,9 @@
 
 use layer_minus_delivery::{ConsumerId, DailyQuota, Mailbox};
 use layer_minus_ledger::{StorageMeter, TransferId};
-use layer_minus_message::{Acceptance, Authorization, Prices, SignedDocument, text};
-use layer_minus_wallet::Address;
+use layer_minus_message::channel::PUSD_PER_TOKEN_UNIT;
+use layer_minus_message::{Acceptance, Authorization, Channel, Prices, SignedDocument, text};
+use layer_minus_wallet::{Address, Signature};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::store::{StoreError, Table};
@@ -84,6 +85,52 @@ pub(crate) struct LaneRow {
     #[serde(with = "text::hex_array")]
     pub(crate) key: [u8; 32],
     pub(crate) expires_at: u64,
+}
+
+/// A channel between this node and another, and the newest promise on it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PaperRow {
+    pub(crate) channel: Channel,
+    /// The channel's id.
+    #[serde(with = "text::hex_array")]
+    pub(crate) id: [u8; 32],
+    /// Promised in all, token units.
+    #[serde(with = "text::decimal")]
+    pub(crate) units: u64,
+    /// Over the units; none while nothing is promised.
+    pub(crate) signature: Option<Signature>,
+    /// What the creditor said that it holds; kept by the debtor.
+    #[serde(with = "text::decimal")]
+    pub(crate) held_units: u64,
+    /// Paid by other means, or cashed.
+    #[serde(with = "text::decimal")]
+    pub(crate) settled_units: u64,
+}
+
+/// What this node owes another, or another owes this one.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct PeerRow {
+    /// Oldest first; only on the newest anything is promised.
+    pub(crate) papers: Vec<PaperRow>,
+    /// The creditor forwards nothing until more is promised or settled; kept by the debtor.
+    pub(crate) stopped: bool,
+}
+
+impl PeerRow {
+    /// Promised and not settled, picodollars.
+    pub(crate) fn unsettled_pusd(&self) -> u128 {
+        let unsettled = |paper: &PaperRow| paper.units.saturating_sub(paper.settled_units);
+        self.papers.iter().map(unsettled).map(pusd).sum()
+    }
+
+    /// Promised, picodollars.
+    pub(crate) fn promised_pusd(&self) -> u128 {
+        self.papers.iter().map(|paper| pusd(paper.units)).sum()
+    }
+}
+
+fn pusd(units: u64) -> u128 {
+    u128::from(units) * u128::from(PUSD_PER_TOKEN_UNIT)
 }
 
 /// What a retention entry makes of its key when its time comes.

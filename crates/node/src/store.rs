@@ -42,13 +42,17 @@ pub enum Table {
     Invites,
     /// Lanes: links from other nodes.
     Lanes,
+    /// What this node owes others for what they forwarded, by node.
+    Payables,
+    /// What others owe this node, by node.
+    Receivables,
     /// Node records and unaddressed keys that survive a restart.
     Directory,
 }
 
 impl Table {
     /// Every table, in the order of its code.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Meta,
         Self::Clients,
         Self::Keys,
@@ -65,6 +69,8 @@ impl Table {
         Self::Grants,
         Self::Invites,
         Self::Lanes,
+        Self::Payables,
+        Self::Receivables,
         Self::Directory,
     ];
 
@@ -88,6 +94,8 @@ impl Table {
             Self::Grants => "grants",
             Self::Invites => "invites",
             Self::Lanes => "lanes",
+            Self::Payables => "payables",
+            Self::Receivables => "receivables",
             Self::Directory => "directory",
         }
     }

@@ -212,6 +212,7 @@ impl<S: Store> Tx<'_, S> {
         self.effects.push(Effect::Answer {
             request,
             answer: Box::new(answer),
+            note: None,
         });
     }
 }

@@ -272,6 +272,7 @@ fn the_largest_honest_command_fits() {
         Command::Register(Box::new(world.registration())),
         Command::Lane {
             record: world.record.signed.clone(),
+            held: Some(world.voucher()),
         },
     ] {
         let bytes = sign(Signer::Device(&world.bobo_device), &command)

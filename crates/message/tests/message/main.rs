@@ -9,6 +9,7 @@ mod authorization;
 mod command;
 mod documents;
 mod frame;
+mod lane;
 mod letter;
 mod strict;
 #[path = "../../../../tests/tools/mod.rs"]

@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use layer_minus_delivery::{ConsumerId, Mode};
 use layer_minus_message::{
-    Answer, CardBody, Claims, Command, FullCard, LaneKey, Listen, Position, Proof, Reason,
-    RecordBody, SignedDocument, Standing,
+    Answer, CardBody, Claims, Command, FullCard, LaneKey, LaneNote, Listen, Position, Proof,
+    Reason, RecordBody, SignedDocument, Standing,
 };
 use layer_minus_wallet::Address;
 use serde::{Serialize, de::DeserializeOwned};
@@ -231,6 +231,14 @@ pub(crate) fn commands() -> Vec<(Command, usize)> {
         (
             Command::Lane {
                 record: world.record.signed.clone(),
+                held: Some(world.voucher()),
+            },
+            1,
+        ),
+        (
+            Command::Collect {
+                held: None,
+                stopped: true,
             },
             0,
         ),
@@ -329,7 +337,19 @@ pub(crate) fn answers() -> Vec<(Answer, usize)> {
                 lane: [0x1a; 16],
                 key: LaneKey([0x1e; 32]),
                 expires_at: NOW + 9,
+                channel: world.lane_channel(),
+                note: LaneNote {
+                    credited_pusd: 12_000_000,
+                    voucher: Some(world.voucher()),
+                },
             },
+            0,
+        ),
+        (
+            Answer::Lane(LaneNote {
+                credited_pusd: 12_000_000,
+                voucher: None,
+            }),
             0,
         ),
         (Answer::Listening { standing, position }, 0),

@@ -3,8 +3,9 @@
 use std::sync::LazyLock;
 
 use layer_minus_message::{
-    Acceptance, AcceptanceBody, Authorization, Card, CardBody, Chain, Claims, FullCard, InboxToken,
-    Letter, NodeRecord, Part, Prices, RecordBody, Registration, letter::sha256,
+    Acceptance, AcceptanceBody, Authorization, Card, CardBody, Chain, Channel, Claims, FullCard,
+    InboxToken, LaneParty, LaneVoucher, Letter, NodeRecord, Part, Prices, RecordBody, Registration,
+    lane_channel, letter::sha256,
 };
 use layer_minus_seal::{SecretCertificate, Version};
 use layer_minus_wallet::{DeviceKey, Scope, Wallet};
@@ -141,6 +142,17 @@ impl World {
 
     pub(crate) fn acceptance(&self) -> Acceptance {
         Acceptance::sign(&self.node, NETWORK, &self.acceptance_body(), &mut rng(1)).unwrap()
+    }
+
+    /// On which the node pays another one (here: itself) for what it forwards.
+    pub(crate) fn lane_channel(&self) -> Channel {
+        let party = LaneParty::from(&self.record);
+        lane_channel(Chain::default(), party, party)
+    }
+
+    /// The node's promise of 12 units in all.
+    pub(crate) fn voucher(&self) -> LaneVoucher {
+        LaneVoucher::sign(&self.lane_channel(), &self.node, 12).unwrap()
     }
 
     /// A letter from Peter to Bobo that is all in one part.

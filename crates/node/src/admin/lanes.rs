@@ -1,0 +1,238 @@
+//! The books of lanes: what is owed to whom and by whom, and marking it as settled.
+
+use layer_minus_message::{Channel, channel::PUSD_PER_TOKEN_UNIT, text};
+use layer_minus_wallet::{Address, Signature};
+use serde::{Deserialize, Serialize};
+
+use super::{account, damaged, each, narrow, transaction};
+use crate::{
+    lanes::{Between, units_pusd},
+    money::{self, Ids, code},
+    node::SECRET_KEY,
+    rows::{self, PaperRow, PeerRow},
+    store::{Store, StoreError, Table},
+    tx::{BookError, Tx},
+};
+
+/// Which way the money goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// This node pays.
+    Owed,
+    /// This node is paid.
+    Due,
+}
+
+impl Side {
+    const fn table(self) -> Table {
+        match self {
+            Self::Owed => Table::Payables,
+            Self::Due => Table::Receivables,
+        }
+    }
+}
+
+/// Where this node stands with another. Picodollars.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LaneBook {
+    /// The other node.
+    #[serde(with = "text::eip55")]
+    pub node: Address,
+    /// Which way the money goes.
+    pub side: Side,
+    /// Credited for passes that were paid; of another node's word only the promised part is kept.
+    #[serde(with = "text::decimal")]
+    pub credited_pusd: u64,
+    /// Promised by vouchers.
+    #[serde(with = "text::decimal")]
+    pub promised_pusd: u64,
+    /// Promised, and the creditor said that it holds the voucher.
+    #[serde(with = "text::decimal")]
+    pub held_pusd: u64,
+    /// Paid or cashed.
+    #[serde(with = "text::decimal")]
+    pub settled_pusd: u64,
+    /// The creditor forwards nothing until more is promised or settled.
+    pub stopped: bool,
+    /// Channel by channel.
+    pub papers: Vec<LanePaper>,
+}
+
+/// The newest promise on one channel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LanePaper {
+    /// The channel.
+    pub channel: Channel,
+    /// Its id.
+    #[serde(with = "text::hex_array")]
+    pub id: [u8; 32],
+    /// Promised in all, token units.
+    #[serde(with = "text::decimal")]
+    pub units: u64,
+    /// By the channel's authorizer, over the units; none while nothing is promised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+    /// Paid or cashed of them.
+    #[serde(with = "text::decimal")]
+    pub settled_units: u64,
+}
+
+/// The books with every node that forwarded here or was forwarded to.
+pub fn lane_books<S: Store>(store: &S) -> Result<Vec<LaneBook>, StoreError> {
+    let mut books = Vec::new();
+    for side in [Side::Owed, Side::Due] {
+        each(store, side.table(), |key, value| {
+            let node = Address::try_from(key).map_err(|_| damaged(side.table(), key))?;
+            let row: PeerRow = rows::from_json(side.table(), key, value)?;
+            books.push(book(store, node, side, row)?);
+            Ok(())
+        })?;
+    }
+    Ok(books)
+}
+
+fn book<S: Store>(
+    store: &S,
+    node: Address,
+    side: Side,
+    row: PeerRow,
+) -> Result<LaneBook, StoreError> {
+    let promised_pusd = narrow(row.promised_pusd());
+    let (credited_pusd, held_pusd) = match side {
+        Side::Owed => {
+            let lane = account(store, money::lane_account(&node))?;
+            let held = |paper: &PaperRow| u128::from(paper.held_units);
+            let held: u128 = row.papers.iter().map(held).sum();
+            let held = narrow(held.saturating_mul(u128::from(PUSD_PER_TOKEN_UNIT)));
+            (lane.map_or(0, |lane| narrow(lane.credits_posted)), held)
+        }
+        Side::Due => (promised_pusd, promised_pusd),
+    };
+    Ok(LaneBook {
+        node,
+        side,
+        credited_pusd,
+        promised_pusd,
+        held_pusd,
+        settled_pusd: promised_pusd.saturating_sub(narrow(row.unsettled_pusd())),
+        stopped: row.stopped,
+        papers: row.papers.into_iter().map(paper).collect(),
+    })
+}
+
+fn paper(row: PaperRow) -> LanePaper {
+    LanePaper {
+        channel: row.channel,
+        id: row.id,
+        units: row.units,
+        signature: row.signature,
+        settled_units: row.settled_units,
+    }
+}
+
+/// Why nothing was settled.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettleError {
+    /// No such channel with that node.
+    #[error("no promise on that channel")]
+    NoPaper,
+    /// More than was promised.
+    #[error("{promised} units are promised in all, {wanted} cannot be settled")]
+    TooMuch {
+        /// Promised in all, token units.
+        promised: u64,
+        /// Wanted to be settled in all, token units.
+        wanted: u64,
+    },
+    /// The ledger refused, or the store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Marks `units` in all of a channel as paid or cashed; token units. Less than is marked already changes
+/// nothing. Returns what was added, token units.
+pub fn settle_lane<S: Store>(
+    store: &mut S,
+    node: Address,
+    side: Side,
+    channel: &[u8; 32],
+    units: u64,
+    now: u64,
+) -> Result<u64, SettleError> {
+    let key = node.as_slice();
+    let mut outcome = Ok(0);
+    transaction(store, |store| {
+        let Some(bytes) = store.get(side.table(), key)? else {
+            outcome = Err(SettleError::NoPaper);
+            return Ok(());
+        };
+        let mut row: PeerRow = rows::from_json(side.table(), key, &bytes)?;
+        let Some(paper) = row.papers.iter_mut().find(|paper| paper.id == *channel) else {
+            outcome = Err(SettleError::NoPaper);
+            return Ok(());
+        };
+        if units > paper.units {
+            outcome = Err(SettleError::TooMuch {
+                promised: paper.units,
+                wanted: units,
+            });
+            return Ok(());
+        }
+        let more = units.saturating_sub(paper.settled_units);
+        if more == 0 {
+            return Ok(());
+        }
+        paper.settled_units = units;
+        store.put(side.table(), key, &rows::to_json(side.table(), &row)?)?;
+        book_settled(store, node, side, channel, units, more, now)?;
+        outcome = Ok(more);
+        Ok(())
+    })?;
+    outcome
+}
+
+fn book_settled<S: Store>(
+    store: &mut S,
+    node: Address,
+    side: Side,
+    channel: &[u8; 32],
+    units: u64,
+    more: u64,
+    now: u64,
+) -> Result<(), StoreError> {
+    let secret = store.get(Table::Meta, SECRET_KEY)?;
+    let secret: [u8; 32] = secret
+        .and_then(|secret| secret.try_into().ok())
+        .ok_or_else(|| damaged(Table::Meta, SECRET_KEY))?;
+    let (label, debit, credit) = match side {
+        Side::Owed => (
+            "settled",
+            money::promised_account(&node),
+            money::settled_account(),
+        ),
+        Side::Due => (
+            "settled due",
+            money::settled_account(),
+            money::owed_account(&node),
+        ),
+    };
+    let content: [&[u8]; 2] = [channel, &units.to_be_bytes()];
+    let mut tx = Tx {
+        store,
+        now,
+        effects: Vec::new(),
+    };
+    let ops = tx.between(&Between {
+        id: Ids::new(&secret).transfer(label, &content),
+        debit,
+        credit,
+        amount: units_pusd(more)?,
+        code: code::SETTLED,
+    })?;
+    tx.book(&ops).map_err(|error| match error {
+        BookError::Store(error) => error,
+        BookError::Refused(refusal) => StoreError::Failed(refusal.to_string()),
+    })
+}

@@ -1,0 +1,65 @@
+//! Money between nodes: lanes that others open, what is owed on them, what others owe.
+//!
+//! ```text
+//! here the debtor      expense ──10 p$/byte──> lane(creditor) ──voucher──> promised(creditor) ──> settled
+//! here the creditor    owed(debtor) ──voucher──> forwarding                settled ──> owed(debtor)
+//! ```
+//! Vouchers are totals: one that is lost, repeated or late changes nothing. What a node promised is
+//! durable before the voucher leaves it, and what it was promised before the debtor hears that it is
+//! held.
+
+mod debtor;
+mod creditor;
+mod open;
+
+use layer_minus_ledger::{AccountId, Amount, DebitLimit, Op, TransferId};
+use layer_minus_message::channel::PUSD_PER_TOKEN_UNIT;
+
+use crate::{
+    store::{Store, StoreError},
+    tx::Tx,
+};
+
+/// Token units as picodollars.
+pub(crate) fn units_pusd(units: u64) -> Result<Amount, StoreError> {
+    units
+        .checked_mul(PUSD_PER_TOKEN_UNIT)
+        .map(Amount::new)
+        .ok_or_else(|| StoreError::Failed("a promise does not fit 64 bits".to_owned()))
+}
+
+/// A transfer between accounts without limits, which are opened if need be.
+pub(crate) struct Between {
+    pub(crate) id: TransferId,
+    pub(crate) debit: AccountId,
+    pub(crate) credit: AccountId,
+    pub(crate) amount: Amount,
+    pub(crate) code: u16,
+}
+
+impl<S: Store> Tx<'_, S> {
+    pub(crate) fn between(&self, transfer: &Between) -> Result<Vec<Op>, StoreError> {
+        let Between {
+            id,
+            debit,
+            credit,
+            amount,
+            code,
+        } = *transfer;
+        let mut ops = Vec::with_capacity(3);
+        for account in [debit, credit] {
+            if self.account(&account)?.is_none() {
+                let limit = DebitLimit::None;
+                ops.push(Op::Open { account, limit });
+            }
+        }
+        ops.push(Op::Transfer {
+            id,
+            debit,
+            credit,
+            amount,
+            code,
+        });
+        Ok(ops)
+    }
+}
