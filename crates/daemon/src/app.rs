@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::{
-    cli::{self, DirectoryCommand, Globals, Job, LedgerCommand, NodeCommand, OperatorCommand},
+    cli::{self, DirectoryCommand, Globals, Job, LanesCommand, LedgerCommand, NodeCommand, OperatorCommand},
     commands,
     config::Config,
     error::{DaemonError, EXIT_USAGE},
@@ -89,6 +89,10 @@ fn dispatch(
         }
         Job::Node(NodeCommand::Directory(DirectoryCommand::Import { file })) => {
             commands::directory::import(&config, &file, out)
+        }
+        Job::Node(NodeCommand::Lanes(LanesCommand::List)) => commands::lanes::list(&config, out),
+        Job::Node(NodeCommand::Lanes(LanesCommand::Settle(wish))) => {
+            commands::lanes::settle(&config, &wish, out)
         }
         Job::Node(NodeCommand::Status) => commands::operator::status(&config, out),
         Job::Node(NodeCommand::Backup { file }) => commands::operator::backup(&config, &file, out),

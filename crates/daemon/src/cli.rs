@@ -82,6 +82,9 @@ pub(crate) enum NodeCommand {
     /// Other nodes
     #[command(subcommand)]
     Directory(DirectoryCommand),
+    /// What this node and others owe each other
+    #[command(subcommand)]
+    Lanes(LanesCommand),
     /// Print totals; works while the node runs
     Status,
     /// Copy the store into a new file; works while the node runs
@@ -136,6 +139,40 @@ pub(crate) enum OperatorCommand {
 pub(crate) enum LedgerCommand {
     /// Check every account and transfer
     Verify,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LanesCommand {
+    /// List what is owed to each node and by each, one line per direction
+    List,
+    /// Mark vouchers as paid or cashed; repeating it changes nothing
+    Settle(SettleLane),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SettleLane {
+    /// The other node's wallet address
+    #[arg(value_parser = layer_minus_wallet::parse_address)]
+    pub(crate) node: Address,
+    /// This node was paid
+    #[arg(long, conflicts_with = "owed")]
+    pub(crate) due: bool,
+    /// This node paid
+    #[arg(long, required_unless_present = "due")]
+    pub(crate) owed: bool,
+    /// The channel, 0x and 64 hex digits [default: every one with a voucher]
+    #[arg(long, value_parser = channel_id)]
+    pub(crate) channel: Option<[u8; 32]>,
+    /// Settled in all, in token units of 1000000p$ [default: all that is promised]
+    #[arg(long)]
+    pub(crate) units: Option<u64>,
+}
+
+fn channel_id(text: &str) -> Result<[u8; 32], String> {
+    const SHAPE: &str = "a channel is 0x and 64 hex digits";
+    let digits = text.strip_prefix("0x").ok_or(SHAPE)?;
+    let bytes = hex::decode(digits).map_err(|_| SHAPE)?;
+    bytes.try_into().map_err(|_| SHAPE.to_owned())
 }
 
 #[derive(Debug, Subcommand)]

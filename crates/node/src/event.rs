@@ -6,7 +6,7 @@
 use bytes::Bytes;
 pub use layer_minus_message::LaneKey;
 use layer_minus_message::{
-    Answer, Channel, InboxToken, LaneNote, LaneParty, PushedPacket, VerifiedCommand,
+    Answer, Channel, InboxToken, LaneNote, LaneParty, LaneVoucher, PushedPacket, VerifiedCommand,
 };
 use layer_minus_packet::Recipient;
 use layer_minus_wallet::Address;
@@ -162,7 +162,7 @@ pub enum Effect {
         /// Where it stands.
         note: LaneNote,
     },
-    /// Whether another node pays for what it is forwarded has changed.
+    /// Whether another node pays for what it is forwarded has changed, or what it promised.
     Peer(PeerState),
     /// A node sent a voucher that is none.
     VoucherRefused {
@@ -203,4 +203,6 @@ pub struct PeerState {
     pub serves: bool,
     /// It owes more than it should without a promise: it is asked for one.
     pub collect: bool,
+    /// Its newest voucher. It is durable: the debtor may be told that it is held.
+    pub held: Option<LaneVoucher>,
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use layer_minus_delivery::{ConsumerId, Leases, Mode};
 use layer_minus_ledger::TransferId;
-use layer_minus_message::{Card, Registration};
+use layer_minus_message::{Card, LaneVoucher, Registration};
 use layer_minus_wallet::Address;
 
 use crate::{challenges::Challenges, event::ConnectionId};
@@ -62,6 +62,8 @@ pub(crate) struct LivePeer {
     pub(crate) stopped: bool,
     /// It is asked for a promise.
     pub(crate) collect: bool,
+    /// Its newest promise.
+    pub(crate) held: Option<LaneVoucher>,
 }
 
 /// All of it.

@@ -20,6 +20,8 @@ impl<S: Store> Parts<'_, S> {
             Event::Handed { .. } | Event::Moving { .. } | Event::Closed { .. } | Event::Tick => {
                 return Ok(true);
             }
+            // Few, small, and money.
+            Event::LaneJoined { .. } | Event::Note { .. } => return Ok(true),
             Event::Mail { .. } | Event::See { .. } => return Ok(false),
             Event::Command { command, .. } => command,
         };

@@ -2,8 +2,10 @@
 
 use layer_minus_delivery::{ConsumerId, DailyQuota, Mailbox};
 use layer_minus_ledger::{StorageMeter, TransferId};
-use layer_minus_message::channel::PUSD_PER_TOKEN_UNIT;
-use layer_minus_message::{Acceptance, Authorization, Channel, Prices, SignedDocument, text};
+use layer_minus_message::{
+    Acceptance, Authorization, Channel, LaneVoucher, Prices, SignedDocument,
+    channel::PUSD_PER_TOKEN_UNIT, text,
+};
 use layer_minus_wallet::{Address, Signature};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -121,6 +123,16 @@ impl PeerRow {
     pub(crate) fn unsettled_pusd(&self) -> u128 {
         let unsettled = |paper: &PaperRow| paper.units.saturating_sub(paper.settled_units);
         self.papers.iter().map(unsettled).map(pusd).sum()
+    }
+
+    /// The newest promise.
+    pub(crate) fn voucher(&self) -> Option<LaneVoucher> {
+        let paper = self.papers.last()?;
+        Some(LaneVoucher {
+            channel: paper.id,
+            units: paper.units,
+            signature: paper.signature?,
+        })
     }
 
     /// Promised, picodollars.

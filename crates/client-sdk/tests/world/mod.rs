@@ -216,7 +216,9 @@ impl World {
             events = Vec::new();
             for effect in batch.effects {
                 match effect {
-                    Effect::Answer { request, answer } => {
+                    Effect::Answer {
+                        request, answer, ..
+                    } => {
                         self.hand(request.0, &Content::Answer(answer), None);
                     }
                     Effect::Stream { request, first, .. } => {

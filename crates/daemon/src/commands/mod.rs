@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod directory;
 pub(crate) mod init;
+pub(crate) mod lanes;
 pub(crate) mod operator;
 pub(crate) mod record;
 pub(crate) mod restore;

@@ -1,5 +1,6 @@
 //! The configuration file: TOML, unknown keys refused, every error with its key and line.
 
+mod lanes;
 mod sections;
 pub mod template;
 mod values;
@@ -16,6 +17,7 @@ use layer_minus_wallet::Address;
 use serde::Deserialize;
 
 use crate::{app::Composition, error::DaemonError, files};
+pub use lanes::Lanes;
 pub use sections::{Clients, Directory, Http, Limits, Packets, PriceList, Record, Store, Tls};
 use values::{LogFilter, NetworkId};
 
@@ -52,6 +54,9 @@ pub struct Config {
     /// What it charges.
     #[serde(default)]
     pub prices: PriceList,
+    /// Money between nodes.
+    #[serde(default)]
+    pub lanes: Lanes,
     /// Clients: for a recipient only.
     pub clients: Option<Clients>,
     /// Limits of the sockets.
@@ -131,6 +136,7 @@ impl Config {
                 url.as_str()
             ));
         }
+        self.lanes.check()?;
         self.limits.check()
     }
 
@@ -160,6 +166,7 @@ impl Config {
         NodeConfig {
             takes_clients: composition == Composition::Recipient,
             prices: self.prices(),
+            lanes: self.lanes.node(),
             ..clients.node()
         }
     }

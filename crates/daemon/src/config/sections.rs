@@ -395,12 +395,12 @@ mod tests {
             fields(&Limits::default()),
             fields(&limits::Limits::default())
         );
-        // The prices are a table of their own, and who takes clients is told by the program.
+        // The prices and lanes are tables of their own, and who takes clients is told by the program.
         let node = format!("{:#?}", NodeConfig::default());
         let named = node.lines().filter(|line| {
             line.starts_with("    ") && !line.starts_with("     ") && line.contains(": ")
         });
-        let own = ["takes_clients", "prices"];
+        let own = ["takes_clients", "prices", "lanes"];
         let named = named.filter(|line| !own.iter().any(|own| line.trim().starts_with(own)));
         let keys = format!("{:?}", Clients::default());
         for line in named {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use layer_minus_wallet::Address;
 
-use super::{Clients, Directory, Limits, PriceList, Record, Store};
+use super::{Clients, Directory, Lanes, Limits, PriceList, Record, Store};
 use crate::app::Composition;
 
 /// What `init` was told.
@@ -195,6 +195,7 @@ fn sections(text: &mut String, composition: Composition) {
             ),
         ],
     );
+    lanes(text);
     if composition == Composition::Recipient {
         clients(text);
     }
@@ -224,6 +225,35 @@ fn sections(text: &mut String, composition: Composition) {
     let end = text.trim_end().len();
     text.truncate(end);
     text.push('\n');
+}
+
+fn lanes(text: &mut String) {
+    let lanes = Lanes::default();
+    let [contract, token] = [lanes.contract, lanes.token].map(|address| address.to_string());
+    section(
+        text,
+        "lanes",
+        &[
+            (
+                "What this node owes another for forwarding before it signs a voucher, picodollars.",
+                "pay_at_pusd",
+                &lanes.pay_at_pusd,
+            ),
+            (
+                "What another may owe without a voucher, and by vouchers that are not settled, before nothing is\n# forwarded to it any more, picodollars. What `grant` gives a node comes on top.",
+                "unpromised_max_pusd",
+                &lanes.unpromised_max_pusd,
+            ),
+            ("", "credit_pusd", &lanes.credit_pusd),
+            (
+                "Where vouchers of this node can be cashed: chain, escrow contract, token. 0 for nowhere.",
+                "chain_id",
+                &lanes.chain_id,
+            ),
+            ("", "contract", &quoted(&contract)),
+            ("", "token", &quoted(&token)),
+        ],
+    );
 }
 
 fn clients(text: &mut String) {

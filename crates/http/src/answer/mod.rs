@@ -11,10 +11,11 @@ mod pass;
 mod records;
 mod upstream;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Response, header};
 use layer_minus_delivery::records::{Decoder, Encoder, RecordKind};
-use layer_minus_message::limits::ANSWER_SIZES;
+use layer_minus_message::{LaneNote, limits::ANSWER_SIZES};
+use layer_minus_node::LaneKey;
 use layer_minus_seal::RECORD_FIRST_OVERHEAD;
 
 pub(crate) use self::{
@@ -28,6 +29,8 @@ use crate::{
     server::plain::{AnswerBody, Answered, full, page},
 };
 
+/// Records of a one-shot answer on a lane: a note and the answer.
+const ANSWER_RECORDS_MAX: usize = 2;
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const AUTHENTICATION_INFO: &str = "authentication-info";
 
@@ -46,17 +49,42 @@ pub(crate) fn is_sealed_length(bytes: usize) -> bool {
 pub(crate) enum Form {
     /// A client, or whoever came without a lane.
     Client,
-    /// A node; the header proves to it that its lane counted.
-    Lane(HeaderValue),
+    /// A node.
+    Lane(LaneForm),
+}
+
+/// A node that forwards on its lane.
+#[derive(Clone, Debug)]
+pub(crate) struct LaneForm {
+    /// The header that proves to it that its lane counted.
+    pub(crate) proof: HeaderValue,
+    /// What notes are sealed under.
+    pub(crate) key: LaneKey,
+}
+
+impl LaneForm {
+    /// A note as a record of its own.
+    pub(crate) fn note(&self, note: &LaneNote) -> Option<Bytes> {
+        let sealed = crate::lane::note::seal(note, &self.key)?;
+        Encoder::record(RecordKind::Voucher, &sealed).ok()
+    }
 }
 
 impl Form {
-    /// An answer of one sealed record.
-    pub(crate) fn once(&self, record: Bytes) -> Answered {
+    /// An answer of one sealed record; a node is told where its lane stands.
+    pub(crate) fn once(&self, record: Bytes, note: Option<&LaneNote>) -> Answered {
         let body = match self {
             Self::Client => record,
-            Self::Lane(_) => match Encoder::record(RecordKind::Data, &record) {
-                Ok(framed) => framed,
+            Self::Lane(lane) => match Encoder::record(RecordKind::Data, &record) {
+                Ok(framed) => match note.and_then(|note| lane.note(note)) {
+                    Some(note) => {
+                        let mut both = BytesMut::with_capacity(note.len() + framed.len());
+                        both.extend_from_slice(&note);
+                        both.extend_from_slice(&framed);
+                        both.freeze()
+                    }
+                    None => framed,
+                },
                 Err(_) => return page(http::StatusCode::BAD_GATEWAY),
             },
         };
@@ -86,8 +114,8 @@ impl Form {
         let mut response = Response::new(body);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, kind);
-        if let Self::Lane(proof) = self {
-            headers.insert(AUTHENTICATION_INFO, proof.clone());
+        if let Self::Lane(lane) = self {
+            headers.insert(AUTHENTICATION_INFO, lane.proof.clone());
         }
         response
     }
@@ -98,16 +126,32 @@ pub(crate) fn shown_proof<B>(response: &Response<B>) -> Option<&HeaderValue> {
     response.headers().get(AUTHENTICATION_INFO)
 }
 
-/// Takes the one sealed record out of a one-shot answer on a lane.
-pub(crate) fn unframe(framed: &[u8]) -> Result<Bytes, HttpError> {
+/// A one-shot answer on a lane.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unframed {
+    /// The sealed record.
+    pub(crate) record: Bytes,
+    /// The sealed note before it.
+    pub(crate) note: Option<Bytes>,
+}
+
+/// Takes a one-shot answer on a lane apart.
+pub(crate) fn unframe(framed: &[u8]) -> Result<Unframed, HttpError> {
     let mut decoder = Decoder::new();
     decoder
         .push(framed)
         .map_err(|_| HttpError::Malformed("not a sequence of records"))?;
-    std::iter::from_fn(|| decoder.next_record())
-        .find(|record| record.kind == RecordKind::Data)
-        .map(|record| record.payload)
-        .ok_or(HttpError::Malformed("no record"))
+    let mut note = None;
+    for record in std::iter::from_fn(|| decoder.next_record()).take(ANSWER_RECORDS_MAX) {
+        match record.kind {
+            RecordKind::Data => {
+                let record = record.payload;
+                return Ok(Unframed { record, note });
+            }
+            _ => note = Some(record.payload),
+        }
+    }
+    Err(HttpError::Malformed("no record"))
 }
 
 #[cfg(test)]
@@ -115,10 +159,11 @@ mod tests {
     use http_body_util::BodyExt as _;
 
     use super::*;
+    use crate::lane::note::NOTE_BYTES;
 
     #[tokio::test]
     async fn one_shot_answers_in_both_forms() {
-        let raw = Form::Client.once(Bytes::from_static(b"sealed"));
+        let raw = Form::Client.once(Bytes::from_static(b"sealed"), None);
         assert_eq!(raw.headers()[header::CONTENT_LENGTH], "6");
         assert!(shown_proof(&raw).is_none());
         assert_eq!(
@@ -126,20 +171,43 @@ mod tests {
             "sealed"
         );
 
-        let form = Form::Lane(HeaderValue::from_static("rspauth=\"x\""));
-        let framed = form.once(Bytes::from_static(b"sealed"));
+        let form = Form::Lane(LaneForm {
+            proof: HeaderValue::from_static("rspauth=\"x\""),
+            key: LaneKey([7; 32]),
+        });
+        let framed = form.once(Bytes::from_static(b"sealed"), None);
         assert_eq!(framed.headers()[header::CONTENT_LENGTH], "11");
         assert!(shown_proof(&framed).is_some());
         let body = framed.into_body().collect().await.unwrap().to_bytes();
-        assert_eq!(unframe(&body).unwrap(), "sealed");
+        let bare = Unframed {
+            record: Bytes::from_static(b"sealed"),
+            note: None,
+        };
+        assert_eq!(unframe(&body).unwrap(), bare);
+
+        let note = LaneNote {
+            credited_pusd: 12,
+            voucher: None,
+        };
+        let framed = form.once(Bytes::from_static(b"sealed"), Some(&note));
+        let body = framed.into_body().collect().await.unwrap().to_bytes();
+        let both = unframe(&body).unwrap();
+        assert_eq!(both.record, bare.record);
+        assert_eq!(both.note.map(|note| note.len()), Some(NOTE_BYTES));
+        // A client is told nothing of lanes.
+        let raw = Form::Client.once(Bytes::from_static(b"sealed"), Some(&note));
+        assert_eq!(raw.headers()[header::CONTENT_LENGTH], "6");
     }
 
     #[test]
-    fn a_voucher_before_the_record_is_passed_over() {
-        let voucher = Encoder::record(RecordKind::Voucher, b"v").unwrap();
+    fn a_note_before_the_record_is_kept_apart_and_a_second_refused() {
+        let note = Encoder::record(RecordKind::Voucher, b"v").unwrap();
         let data = Encoder::record(RecordKind::Data, b"d").unwrap();
-        assert_eq!(unframe(&[&voucher[..], &data[..]].concat()).unwrap(), "d");
-        assert!(unframe(&voucher).is_err());
+        let unframed = unframe(&[&note[..], &data[..]].concat()).unwrap();
+        assert_eq!(unframed.record, "d");
+        assert_eq!(unframed.note, Some(Bytes::from_static(b"v")));
+        assert!(unframe(&[&note[..], &note[..], &data[..]].concat()).is_err());
+        assert!(unframe(&note).is_err());
         assert!(unframe(b"").is_err() && unframe(&data[..4]).is_err());
     }
 }

@@ -24,20 +24,21 @@ use super::{
 use crate::{
     HttpError,
     error::Cause,
+    lane::note::{NOTE_BYTES, NoteSink},
     server::{gate::Permit, plain::Answered},
 };
 
-/// An answer that passes the next hop's stream on. `on_lane` says whether that is in records; if
-/// not it is a client's event stream, and so must the reader's be.
+/// An answer that passes the next hop's stream on. With `notes` it comes on a lane, in records; without
+/// it is a client's event stream, and so must the reader's be.
 pub(crate) fn pass_stream(
     body: Incoming,
-    on_lane: bool,
+    notes: Option<NoteSink>,
     form: Form,
     timeout: Duration,
     stop: CancellationToken,
     place: Permit,
 ) -> Answered {
-    let turn = on_lane.then(|| Turn::new(matches!(form, Form::Lane(_))));
+    let turn = notes.map(|notes| (Turn::new(matches!(form, Form::Lane(_))), notes));
     let body = PassBody {
         body,
         turn,
@@ -52,7 +53,7 @@ pub(crate) fn pass_stream(
 struct PassBody {
     /// Dropped with the reader, which closes the connection: the node sees its client leave.
     body: Incoming,
-    turn: Option<Turn>,
+    turn: Option<(Turn, NoteSink)>,
     pieces: VecDeque<Bytes>,
     silence: Silence,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -83,8 +84,9 @@ impl Body for PassBody {
             };
             match &mut this.turn {
                 None => this.pieces.push_back(piece),
-                Some(turn) => {
-                    if let Err(error) = turn.push(piece, &mut this.pieces) {
+                Some((turn, notes)) => {
+                    let pushed = turn.push(piece, &mut this.pieces, |note| notes.take(note));
+                    if let Err(error) = pushed {
                         return Poll::Ready(Some(Err(error.into())));
                     }
                 }
@@ -93,7 +95,7 @@ impl Body for PassBody {
     }
 }
 
-/// Turns a stream of records into what the reader reads, and takes the vouchers out.
+/// Turns a stream of records into what the reader reads, and takes the notes out.
 struct Turn {
     to_records: bool,
     /// Header of the next record so far.
@@ -103,6 +105,8 @@ struct Turn {
     open: Option<(bool, usize)>,
     /// One or two bytes that wait for a third to become base64.
     carry: Vec<u8>,
+    /// The note that is open.
+    note: Vec<u8>,
     number: u64,
 }
 
@@ -114,11 +118,17 @@ impl Turn {
             header_len: 0,
             open: None,
             carry: Vec::with_capacity(3),
+            note: Vec::new(),
             number: 0,
         }
     }
 
-    fn push(&mut self, mut piece: Bytes, out: &mut VecDeque<Bytes>) -> Result<(), HttpError> {
+    fn push(
+        &mut self,
+        mut piece: Bytes,
+        out: &mut VecDeque<Bytes>,
+        mut on_note: impl FnMut(&[u8]),
+    ) -> Result<(), HttpError> {
         while !piece.is_empty() {
             let Some((passed, missing)) = self.open else {
                 self.read_header(&mut piece, out)?;
@@ -129,6 +139,12 @@ impl Turn {
             self.open = (missing > 0).then_some((passed, missing));
             if passed {
                 self.give(part, missing == 0, out);
+                continue;
+            }
+            self.note.extend_from_slice(&part);
+            if missing == 0 {
+                on_note(&self.note);
+                self.note.clear();
             }
         }
         Ok(())
@@ -154,7 +170,8 @@ impl Turn {
         let len = u32::from_be_bytes([a, b, c, d]) as usize;
         let is = |kind| Encoder::header(kind, len).is_ok_and(|header| header == self.header);
         let passed = is(RecordKind::Data);
-        if len > RECORD_BYTES_MAX || !(passed || is(RecordKind::Voucher)) {
+        let note = len == NOTE_BYTES && is(RecordKind::Voucher);
+        if len > RECORD_BYTES_MAX || !(passed || note) {
             return Err(HttpError::Malformed("not a sequence of records"));
         }
         self.open = (len > 0).then_some((passed, len));
@@ -208,17 +225,20 @@ mod tests {
         let mut wire = Vec::new();
         for payload in &payloads {
             wire.extend_from_slice(&Encoder::record(RecordKind::Data, payload).unwrap());
-            wire.extend_from_slice(&Encoder::record(RecordKind::Voucher, b"voucher").unwrap());
+            wire.extend_from_slice(&Encoder::record(RecordKind::Voucher, &[7; NOTE_BYTES]).unwrap());
         }
         (payloads, wire)
     }
 
     fn turn(to_records: bool, wire: &[u8], piece: usize) -> Vec<u8> {
         let mut turn = Turn::new(to_records);
-        let mut out = VecDeque::new();
+        let (mut out, mut notes) = (VecDeque::new(), Vec::new());
         for piece in wire.chunks(piece) {
-            turn.push(Bytes::copy_from_slice(piece), &mut out).unwrap();
+            let piece = Bytes::copy_from_slice(piece);
+            let pushed = turn.push(piece, &mut out, |note| notes.push(note.to_vec()));
+            pushed.unwrap();
         }
+        assert_eq!(notes, vec![vec![7; NOTE_BYTES]; 6]);
         out.iter().flatten().copied().collect()
     }
 
@@ -263,7 +283,8 @@ mod tests {
                 if rest.is_empty() {
                     break;
                 }
-                turn.push(rest.split_to((*cut).min(rest.len())), &mut out).unwrap();
+                let piece = rest.split_to((*cut).min(rest.len()));
+                turn.push(piece, &mut out, |_| {}).unwrap();
             }
             let events: Vec<u8> = out.iter().flatten().copied().collect();
             let expected: Vec<u8> = payloads
@@ -276,15 +297,21 @@ mod tests {
 
         #[test]
         fn garbage_ends_in_an_error_or_nothing(bytes in vec(any::<u8>(), 0..200)) {
-            let _ = Turn::new(true).push(Bytes::from(bytes), &mut VecDeque::new());
+            let _ = Turn::new(true).push(Bytes::from(bytes), &mut VecDeque::new(), |_| {});
         }
     }
 
     #[test]
     fn garbage_is_noticed_at_its_header() {
         let mut out = VecDeque::new();
-        for header in [[0, 0, 0, 1, 2], [0xff, 0, 0, 0, 0], [0, 0x20, 0, 1, 0]] {
-            let pushed = Turn::new(false).push(Bytes::copy_from_slice(&header), &mut out);
+        for header in [
+            [0, 0, 0, 1, 2],
+            [0xff, 0, 0, 0, 0],
+            [0, 0x20, 0, 1, 0],
+            [0, 0, 0, 7, 1],
+        ] {
+            let header_bytes = Bytes::copy_from_slice(&header);
+            let pushed = Turn::new(false).push(header_bytes, &mut out, |_| {});
             assert!(pushed.is_err(), "{header:?}");
         }
         assert!(out.is_empty());

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use http_body_util::BodyExt as _;
 use layer_minus_delivery::{
-    records::{Encoder, RecordKind},
+    records::{Encoder, Record, RecordKind},
     sse,
 };
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -25,8 +25,8 @@ use crate::{
 
 /// Where sealed records come from.
 pub(crate) trait Records: Send + Unpin + 'static {
-    /// The next sealed record; none at the end.
-    fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>>;
+    /// The next sealed record, or a note for the node that reads; none at the end.
+    fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Record>>;
 
     /// The socket has taken the last byte of the last record and asks for more.
     fn handed(&mut self) {}
@@ -70,15 +70,17 @@ pub(crate) fn records_stream(
 }
 
 impl<R: Records> RecordsBody<R> {
-    fn load(&mut self, record: Bytes) -> Result<(), Cause> {
-        match self.form {
-            Form::Client => self
+    fn load(&mut self, record: Record) -> Result<(), Cause> {
+        let Record { kind, payload } = record;
+        match (&self.form, kind) {
+            (Form::Client, RecordKind::Data) => self
                 .pieces
-                .push_back(sse::Encoder::event(self.number, &record)),
-            Form::Lane(_) => {
-                let header = Encoder::header(RecordKind::Data, record.len())?;
+                .push_back(sse::Encoder::event(self.number, &payload)),
+            (Form::Client, _) => return Ok(()),
+            (Form::Lane(_), kind) => {
+                let header = Encoder::header(kind, payload.len())?;
                 self.pieces.push_back(Bytes::copy_from_slice(&header));
-                self.pieces.push_back(record);
+                self.pieces.push_back(payload);
             }
         }
         self.number += 1;

@@ -10,11 +10,11 @@ use std::{
 use bytes::Bytes;
 use http_body::Body as _;
 use hyper::body::Incoming;
-use layer_minus_delivery::records::{Decoder, RecordKind};
+use layer_minus_delivery::records::{Decoder, Record, RecordKind};
 use tokio::time::{Instant, Sleep};
 
 use super::Records;
-use crate::{HttpError, client::RecordStream};
+use crate::{HttpError, client::RecordStream, lane::note::NoteSink};
 
 /// The stream that a next hop answers with, record by record.
 pub(crate) enum Upstream {
@@ -29,19 +29,20 @@ pub(crate) struct LaneStream {
     body: Incoming,
     decoder: Decoder,
     silence: Silence,
+    notes: NoteSink,
 }
 
 impl Upstream {
-    pub(crate) fn new(body: Incoming, on_lane: bool, timeout: Duration) -> Self {
-        if on_lane {
-            let silence = Silence::new(timeout);
-            Self::Lane(LaneStream {
+    /// With `notes` the answer came on a lane.
+    pub(crate) fn new(body: Incoming, notes: Option<NoteSink>, timeout: Duration) -> Self {
+        match notes {
+            Some(notes) => Self::Lane(LaneStream {
                 body,
                 decoder: Decoder::new(),
-                silence,
-            })
-        } else {
-            Self::Client(RecordStream::new(body, timeout))
+                silence: Silence::new(timeout),
+                notes,
+            }),
+            None => Self::Client(RecordStream::new(body, timeout)),
         }
     }
 
@@ -59,8 +60,12 @@ impl Upstream {
 
 /// Records passed on whole, for the rare reader whose form is another.
 impl Records for Upstream {
-    fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        self.poll_next(cx).map(|record| record.and_then(Result::ok))
+    fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Record>> {
+        self.poll_next(cx).map(|record| {
+            let payload = record.and_then(Result::ok)?;
+            let kind = RecordKind::Data;
+            Some(Record { kind, payload })
+        })
     }
 }
 
@@ -71,8 +76,11 @@ impl LaneStream {
                 Some(record) if record.kind == RecordKind::Data => {
                     return Poll::Ready(Some(Ok(record.payload)));
                 }
-                // A voucher is for this node and not for whoever reads on. None is given yet.
-                Some(_) => continue,
+                // For this node and not for whoever reads on.
+                Some(note) => {
+                    self.notes.take(&note.payload);
+                    continue;
+                }
                 None => {}
             }
             let Some(piece) = ready!(poll_piece(&mut self.body, &mut self.silence, cx)) else {

@@ -1,21 +1,21 @@
 //! Packets for another node: passed on as they arrive, never held whole, stored or tried again.
 
-use bytes::Bytes;
-use http::{Response, StatusCode, header};
-use hyper::body::Incoming;
+use std::sync::Arc;
+
+use http::StatusCode;
 use tracing::debug;
 
 use super::{Gateway, NextHop, Sender, hop::Sent};
 use crate::{
     HttpError,
-    answer::{Form, Upstream, is_sealed_length, pass_stream, records_stream, unframe},
-    client::{body::OutBody, is_event_stream, is_octets},
+    answer::{Form, Upstream, pass_stream, records_stream},
+    client::body::OutBody,
     server::{plain::Answered, receive::Arriving},
 };
 
 impl Gateway {
     pub(super) async fn forward(
-        &self,
+        self: &Arc<Self>,
         hop: &NextHop,
         arriving: Arriving,
         sender: Sender,
@@ -24,6 +24,9 @@ impl Gateway {
             .forwards_left
             .checked_sub(1)
             .ok_or(StatusCode::NOT_FOUND)?;
+        if !self.pays(hop) {
+            return Err(StatusCode::SERVICE_UNAVAILABLE);
+        }
         let _place = self.gate.forward().ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
         let Arriving {
             first,
@@ -53,46 +56,21 @@ impl Gateway {
 
     /// Gives the next hop's answer to whoever sent the packet, in the form that he reads.
     async fn pass_back(&self, sent: Sent, sender: Sender) -> Result<Answered, StatusCode> {
-        let Sent { response, on_lane } = sent;
-        let once = match on_lane {
-            true => response.headers().contains_key(header::CONTENT_LENGTH),
-            false => !is_event_stream(&response),
-        };
-        if once {
-            return self
-                .sealed_once(response, on_lane)
-                .await
-                .map(|record| sender.form.once(record))
+        if sent.is_once() {
+            let record = self.read_once(sent).await;
+            return record
+                .map(|record| sender.form.once(record, None))
                 .map_err(|error| blame(&error));
         }
+        let Sent { response, notes } = sent;
         let place = self.gate.stream().ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
         let timeout = self.client.options().stream_timeout;
         let (body, form, stop) = (response.into_body(), sender.form, sender.stop);
-        if let (false, Form::Lane(_)) = (on_lane, &form) {
-            let records = Upstream::new(body, on_lane, timeout);
+        if let (None, Form::Lane(_)) = (&notes, &form) {
+            let records = Upstream::new(body, notes, timeout);
             return Ok(records_stream(records, form, stop, place));
         }
-        Ok(pass_stream(body, on_lane, form, timeout, stop, place))
-    }
-}
-
-impl Gateway {
-    /// Reads a one-shot answer that looks like a sealed record. Whatever else a next hop says, of
-    /// itself or of a server that it only pretended to be, is not carried to whoever asked.
-    pub(super) async fn sealed_once(
-        &self,
-        response: Response<Incoming>,
-        on_lane: bool,
-    ) -> Result<Bytes, HttpError> {
-        if !is_octets(&response) {
-            return Err(HttpError::Malformed("not a sealed answer"));
-        }
-        let read = self.client.read_once(response).await?;
-        let record = if on_lane { unframe(&read)? } else { read };
-        if !is_sealed_length(record.len()) {
-            return Err(HttpError::Malformed("not as long as a sealed answer"));
-        }
-        Ok(record)
+        Ok(pass_stream(body, notes, form, timeout, stop, place))
     }
 }
 

@@ -14,14 +14,14 @@ use rand::rngs::OsRng;
 use super::Gateway;
 use crate::{
     HttpError,
-    answer::shown_proof,
+    answer::{Unframed, is_sealed_length, shown_proof, unframe},
     client::{
         Reach,
         body::{OutBody, Progress},
-        is_event_stream, parse_url, post_request,
+        is_event_stream, is_octets, parse_url, post_request,
     },
     clock,
-    lane::Token,
+    lane::{Token, note::NoteSink},
     limits::FORWARDS_MAX,
 };
 
@@ -32,6 +32,8 @@ const FRAME_SECS: u64 = 600;
 #[derive(Clone, Debug)]
 pub(crate) struct NextHop {
     pub(crate) node: Address,
+    /// Who pays for what it is forwarded.
+    pub(crate) cash: Address,
     pub(crate) certificate: Certificate,
     urls: Arc<[Uri]>,
     sizes: Arc<[u32]>,
@@ -62,6 +64,7 @@ impl NextHop {
         let rest = rest.filter(|url| Some(*url) != first);
         Self {
             node: body.node,
+            cash: body.cash,
             certificate: record.certificate.clone(),
             urls: first
                 .into_iter()
@@ -82,8 +85,18 @@ impl NextHop {
 /// What a next hop answered.
 pub(crate) struct Sent {
     pub(crate) response: Response<Incoming>,
-    /// It knows the lane and answers in records.
-    pub(crate) on_lane: bool,
+    /// It knows the lane and answers in records; takes what it says about the lane.
+    pub(crate) notes: Option<NoteSink>,
+}
+
+impl Sent {
+    /// Whether the answer is one record and not a stream.
+    pub(crate) fn is_once(&self) -> bool {
+        match self.notes {
+            Some(_) => self.response.headers().contains_key(header::CONTENT_LENGTH),
+            None => !is_event_stream(&self.response),
+        }
+    }
 }
 
 /// Why another node did not answer a question.
@@ -130,17 +143,21 @@ impl Gateway {
             .map(|lane| Token::new(lane.id, &lane.key, first));
         let header = token.and_then(Token::to_header);
         let (response, _) = self.post(hop, header, forwards_left, body).await?;
-        let on_lane = match (&lane, token) {
+        let notes = match (lane, token) {
             (Some(lane), Some(token)) if response.status() == StatusCode::OK => {
                 let proved = token.is_proved(&lane.key, shown_proof(&response));
                 if !proved {
                     self.lanes.forget(&hop.node, &lane.id);
                 }
-                proved
+                proved.then(|| NoteSink {
+                    node: self.node.clone(),
+                    peer: hop.node,
+                    key: lane.key,
+                })
             }
-            _ => false,
+            _ => None,
         };
-        Ok(Sent { response, on_lane })
+        Ok(Sent { response, notes })
     }
 
     /// The answer, and the URL that gave it.
@@ -170,6 +187,30 @@ impl Gateway {
             }
         }
         Err(last)
+    }
+
+    /// Reads an answer of one record, and takes the note that came with it. Whatever else a next hop
+    /// says, of itself or of a server that it only pretended to be, is not carried to whoever asked.
+    pub(crate) async fn read_once(&self, sent: Sent) -> Result<Bytes, HttpError> {
+        let Sent { response, notes } = sent;
+        if !is_octets(&response) {
+            return Err(HttpError::Malformed("not a sealed answer"));
+        }
+        let read = self.client.read_once(response).await?;
+        let Unframed { record, note } = match &notes {
+            Some(_) => unframe(&read)?,
+            None => Unframed {
+                record: read,
+                note: None,
+            },
+        };
+        if !is_sealed_length(record.len()) {
+            return Err(HttpError::Malformed("not as long as a sealed answer"));
+        }
+        if let (Some(notes), Some(note)) = (notes, note) {
+            notes.take(&note);
+        }
+        Ok(record)
     }
 
     /// Asks another node something and opens its answer, which only the holder of its key can

@@ -7,8 +7,13 @@ use std::{
 
 use bytes::Bytes;
 use http::StatusCode;
-use layer_minus_message::{Answer, Command, CommandSigner, Content, Reason, VerifiedCommand};
-use layer_minus_node::{Event, Mark, Opened, ReplyChain, Request, RequestId, Task, intake};
+use layer_minus_delivery::records::{Record, RecordKind};
+use layer_minus_message::{
+    Answer, Command, CommandSigner, Content, LaneNote, Reason, VerifiedCommand,
+};
+use layer_minus_node::{
+    Event, LaneKey, Mark, Opened, ReplyChain, Request, RequestId, Task, intake,
+};
 use layer_minus_packet::SealedPacket;
 use layer_minus_wallet::Address;
 use rand::rngs::OsRng;
@@ -16,8 +21,8 @@ use tracing::{debug, warn};
 
 use super::{Gateway, Sender};
 use crate::{
-    answer::{Records, records_stream},
-    clock,
+    answer::{Form, Records, records_stream},
+    clock, lane,
     node::{Outcome, StreamItem, StreamQueue},
     server::{held::collect, plain::Answered, receive::Arriving},
 };
@@ -82,7 +87,7 @@ impl Gateway {
                     Some(unseen) => unseen,
                     None => Answer::Refused(reason),
                 };
-                answer_once(answer, chain, &sender)
+                answer_once(answer, None, chain, &sender)
             }
         }
     }
@@ -151,10 +156,10 @@ impl Gateway {
         };
         if let Some(told) = told {
             let answer = self.see(pass).await?.unwrap_or(told);
-            return answer_once(answer, chain, &sender);
+            return answer_once(answer, None, chain, &sender);
         }
         let told_record = match &command.command {
-            Command::Lane { record } => Some(record.clone()),
+            Command::Lane { record, .. } => Some(record.clone()),
             _ => None,
         };
         let outcome = self
@@ -166,7 +171,7 @@ impl Gateway {
             .await;
         let lane_is_open = matches!(
             &outcome,
-            Some(Outcome::Answer(answer)) if matches!(**answer, Answer::LaneOpen { .. })
+            Some(Outcome::Answer(answer, _)) if matches!(**answer, Answer::LaneOpen { .. })
         );
         if let Some(record) = told_record.filter(|_| lane_is_open) {
             self.learn(record);
@@ -191,7 +196,7 @@ impl Gateway {
             .await
         {
             Some(Outcome::Fresh) => Ok(None),
-            Some(Outcome::Answer(answer)) => Ok(Some(*answer)),
+            Some(Outcome::Answer(answer, _)) => Ok(Some(*answer)),
             Some(Outcome::Garbage) => Err(StatusCode::BAD_REQUEST),
             Some(Outcome::Stream(_)) | None => Ok(Some(Answer::Refused(Reason::Unavailable))),
         }
@@ -204,16 +209,22 @@ impl Gateway {
         sender: Sender,
     ) -> Result<Answered, StatusCode> {
         match outcome {
-            Some(Outcome::Answer(answer)) => answer_once(*answer, chain, &sender),
+            Some(Outcome::Answer(answer, note)) => answer_once(*answer, note, chain, &sender),
             Some(Outcome::Garbage | Outcome::Fresh) => Err(StatusCode::BAD_REQUEST),
-            None => answer_once(Answer::Refused(Reason::Unavailable), chain, &sender),
+            None => answer_once(Answer::Refused(Reason::Unavailable), None, chain, &sender),
             Some(Outcome::Stream(queue)) => {
                 let Some(place) = self.gate.stream() else {
-                    return answer_once(Answer::Refused(Reason::Unavailable), chain, &sender);
+                    let refused = Answer::Refused(Reason::Unavailable);
+                    return answer_once(refused, None, chain, &sender);
+                };
+                let lane = match &sender.form {
+                    Form::Client => None,
+                    Form::Lane(lane) => Some(lane.key.clone()),
                 };
                 let records = NodeRecords {
                     queue,
                     chain,
+                    lane,
                     pushed: None,
                 };
                 Ok(records_stream(records, sender.form, sender.stop, place))
@@ -225,6 +236,7 @@ impl Gateway {
 /// Seals an answer and gives it in the form that its reader reads.
 pub(super) fn answer_once(
     answer: Answer,
+    note: Option<LaneNote>,
     mut chain: ReplyChain,
     sender: &Sender,
 ) -> Result<Answered, StatusCode> {
@@ -233,7 +245,7 @@ pub(super) fn answer_once(
         .ok()
         .and_then(|content| chain.seal(&content, None, &mut OsRng).ok());
     match sealed {
-        Some(record) => Ok(sender.form.once(Bytes::from(record))),
+        Some(record) => Ok(sender.form.once(Bytes::from(record), note.as_ref())),
         None => {
             warn!("an answer could not be sealed");
             Err(StatusCode::INTERNAL_SERVER_ERROR)
@@ -245,13 +257,20 @@ pub(super) fn answer_once(
 struct NodeRecords {
     queue: StreamQueue,
     chain: ReplyChain,
+    /// Of the lane that the stream runs on.
+    lane: Option<LaneKey>,
     /// The packet in the last record, until it is handed over.
     pushed: Option<u64>,
 }
 
 impl NodeRecords {
-    fn seal(&mut self, item: StreamItem) -> Option<Bytes> {
+    fn seal(&mut self, item: StreamItem) -> Option<Record> {
         let (content, size_bytes) = match item {
+            StreamItem::Note(note) => {
+                let payload = lane::note::seal(&note, self.lane.as_ref()?)?;
+                let kind = RecordKind::Voucher;
+                return Some(Record { kind, payload });
+            }
             StreamItem::Control(answer) => (Content::Answer(answer), None),
             StreamItem::Push { packet, size_bytes } => {
                 self.pushed = Some(packet.position.seq);
@@ -259,15 +278,14 @@ impl NodeRecords {
             }
         };
         let content = content.to_bytes().ok()?;
-        self.chain
-            .seal(&content, size_bytes, &mut OsRng)
-            .ok()
-            .map(Bytes::from)
+        let sealed = self.chain.seal(&content, size_bytes, &mut OsRng).ok()?;
+        let (kind, payload) = (RecordKind::Data, Bytes::from(sealed));
+        Some(Record { kind, payload })
     }
 }
 
 impl Records for NodeRecords {
-    fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Record>> {
         let Some(item) = ready!(self.queue.poll_item(cx)) else {
             return Poll::Ready(None);
         };

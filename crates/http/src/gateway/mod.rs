@@ -30,10 +30,10 @@ pub(crate) use self::hop::NextHop;
 use self::{ask::Asks, learn::Learned};
 use crate::{
     HttpClient, Limits, NodeHandle,
-    answer::Form,
+    answer::{Form, LaneForm},
     client::Reach,
     clock,
-    lane::{Token, outgoing::Lanes},
+    lane::{Token, collect::Asked, outgoing::Lanes},
     limits::FORWARDS_MAX,
     server::{
         gate::Gate,
@@ -55,11 +55,13 @@ pub(crate) struct Identity {
 pub struct Gateway {
     identity: RwLock<Arc<Identity>>,
     table: Arc<RwLock<Table>>,
-    node: NodeHandle,
+    pub(crate) node: NodeHandle,
     client: HttpClient,
     pub(crate) limits: Limits,
     gate: Gate,
     pub(crate) lanes: Lanes,
+    /// When nodes were asked for what they owe.
+    pub(crate) asked: Asked,
     asks: Asks,
     learned: Learned,
     counts: Counts,
@@ -118,6 +120,7 @@ impl Gateway {
             limits,
             gate,
             lanes,
+            asked: Asked::default(),
             asks,
             learned,
             counts,
@@ -154,7 +157,8 @@ impl Gateway {
     }
 
     /// Removes what has expired, and says in the log what was done.
-    pub(crate) fn keep_house(&self) {
+    pub(crate) fn keep_house(self: &Arc<Self>) {
+        self.collect_all();
         self.table
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -266,10 +270,10 @@ impl Gateway {
             let proof = token.proof(&lane.key)?;
             token
                 .verify(&lane.key, &arriving.first)
-                .then_some((lane.node, proof))
+                .then_some((lane.node, lane.key, proof))
         });
         match known {
-            Some((node, proof)) => (Some(node), Form::Lane(proof)),
+            Some((node, key, proof)) => (Some(node), Form::Lane(LaneForm { proof, key })),
             None => (None, Form::Client),
         }
     }
@@ -280,6 +284,13 @@ impl Gateway {
             true => Reach::Anywhere,
             false => Reach::Public,
         }
+    }
+
+    /// Where a node is, if its record is known.
+    pub(crate) fn hop_to(&self, node: &Address) -> Option<NextHop> {
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        let record = table.record(node)?;
+        Some(NextHop::known(record, &table, self.reach_of_others()))
     }
 
     pub(crate) fn way(&self, recipient: &Recipient) -> Way {

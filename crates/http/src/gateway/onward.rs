@@ -4,7 +4,8 @@
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{StatusCode, header};
+use http::StatusCode;
+use layer_minus_delivery::records::{Record, RecordKind};
 use layer_minus_message::{Answer, Reason};
 use layer_minus_node::{ReplyChain, intake};
 use layer_minus_packet::Recipient;
@@ -21,7 +22,7 @@ use super::{
 use crate::{
     HttpError,
     answer::{Records, Upstream, records_stream},
-    client::{body::OutBody, is_event_stream},
+    client::body::OutBody,
     clock,
     limits::FORWARDS_MAX,
     server::plain::Answered,
@@ -38,12 +39,16 @@ impl Gateway {
     ) -> Result<Answered, StatusCode> {
         let size_bytes = pass.size_bytes;
         if let Some(answer) = self.see(pass).await? {
-            return answer_once(answer, chain, &sender);
+            return answer_once(answer, None, chain, &sender);
         }
-        let refuse = |reason, chain| answer_once(Answer::Refused(reason), chain, &sender);
+        let refuse = |reason, chain| answer_once(Answer::Refused(reason), None, chain, &sender);
         let Some(hop) = self.onward_hop(recipient, size_bytes).await else {
             return refuse(Reason::NoRoute, chain);
         };
+        if !self.pays(&hop) {
+            let limit = "unpaid forwarding to the next node".to_owned();
+            return refuse(Reason::OverLimit { limit }, chain);
+        }
         // Its own kind of place: a next node that is slow must not keep out what is for this one.
         let Some(place) = self.gate.onward() else {
             let limit = "packets sent on at a time".to_owned();
@@ -110,24 +115,26 @@ impl Gateway {
         mut reseal: Reseal,
         sender: Sender,
     ) -> Result<Answered, StatusCode> {
-        let Sent { response, on_lane } = sent;
-        let once = match on_lane {
-            true => response.headers().contains_key(header::CONTENT_LENGTH),
-            false => !is_event_stream(&response),
-        };
-        if once {
-            let record = self.sealed_once(response, on_lane).await;
-            let sealed = record.ok().and_then(|record| reseal.turn(&record).ok());
+        if sent.is_once() {
+            let record = self.read_once(sent).await.ok();
+            let sealed = record.and_then(|record| reseal.turn(&record).ok());
             return match sealed {
-                Some(sealed) => Ok(sender.form.once(sealed)),
-                None => answer_once(Answer::Refused(Reason::NextHopDown), reseal.chain, &sender),
+                Some(sealed) => Ok(sender.form.once(sealed, None)),
+                None => answer_once(
+                    Answer::Refused(Reason::NextHopDown),
+                    None,
+                    reseal.chain,
+                    &sender,
+                ),
             };
         }
+        let Sent { response, notes } = sent;
         let Some(place) = self.gate.stream() else {
-            return answer_once(Answer::Refused(Reason::Unavailable), reseal.chain, &sender);
+            let refused = Answer::Refused(Reason::Unavailable);
+            return answer_once(refused, None, reseal.chain, &sender);
         };
         let timeout = self.client.options().stream_timeout;
-        let upstream = Upstream::new(response.into_body(), on_lane, timeout);
+        let upstream = Upstream::new(response.into_body(), notes, timeout);
         let records = OnwardRecords { upstream, reseal };
         Ok(records_stream(records, sender.form, sender.stop, place))
     }
@@ -159,7 +166,7 @@ struct OnwardRecords {
 }
 
 impl Records for OnwardRecords {
-    fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Record>> {
         let Some(Ok(record)) = ready!(self.upstream.poll_next(cx)) else {
             return Poll::Ready(None);
         };
@@ -167,6 +174,7 @@ impl Records for OnwardRecords {
         if sealed.is_err() {
             warn!("a record of the next hop does not open, the stream ends");
         }
-        Poll::Ready(sealed.ok())
+        let kind = RecordKind::Data;
+        Poll::Ready(sealed.ok().map(|payload| Record { kind, payload }))
     }
 }

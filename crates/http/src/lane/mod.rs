@@ -22,6 +22,8 @@
 //! sent twice.
 
 pub(crate) mod allowance;
+pub(crate) mod collect;
+pub(crate) mod note;
 pub(crate) mod outgoing;
 #[cfg(test)]
 mod vectors;

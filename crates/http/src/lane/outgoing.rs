@@ -5,8 +5,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use layer_minus_message::{Answer, Command, CommandEnvelope, Signer};
-use layer_minus_node::LaneKey;
+use layer_minus_message::{Answer, Command, CommandEnvelope, LaneParty, Signer};
+use layer_minus_node::{Event, LaneKey};
 use layer_minus_wallet::Address;
 use rand::rngs::OsRng;
 use tokio::time::{Instant, timeout};
@@ -122,11 +122,12 @@ impl Gateway {
     async fn open_lane(&self, hop: &NextHop) -> Option<Lane> {
         let identity = self.identity();
         let (keys, record) = (&identity.keys, identity.record.signed.clone());
+        let held = self.node.peer(&hop.node).and_then(|peer| peer.held);
         let command = CommandEnvelope::sign(
             Signer::Wallet(&keys.wallet),
             &keys.network,
             hop.node,
-            &Command::Lane { record },
+            &Command::Lane { record, held },
             clock::now(),
             &mut OsRng,
         );
@@ -139,8 +140,18 @@ impl Gateway {
                 lane,
                 key,
                 expires_at,
+                channel,
+                note,
             }) => {
                 debug!(next = %hop.node, "lane opened");
+                self.node.tell(Event::LaneJoined {
+                    peer: LaneParty {
+                        node: hop.node,
+                        cash: hop.cash,
+                    },
+                    channel: Box::new(channel),
+                    note,
+                });
                 Some(Lane {
                     id: lane,
                     key,

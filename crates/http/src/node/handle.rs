@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
         mpsc::Sender,
     },
@@ -11,8 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use layer_minus_message::{Answer, PushedPacket};
-use layer_minus_node::{ConnectionId, Event, LaneKey, RequestId};
+use layer_minus_message::{Answer, LaneNote, PushedPacket};
+use layer_minus_node::{ConnectionId, Event, LaneKey, PeerState, RequestId};
 use layer_minus_wallet::Address;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
@@ -40,6 +40,10 @@ pub(crate) struct Shared {
     pub(crate) lanes: RwLock<HashMap<[u8; 16], KnownLane>>,
     /// What they may bring that nobody pays for.
     pub(crate) allowances: Allowances,
+    /// Nodes that this one forwards to, as they pay.
+    pub(crate) peers: RwLock<HashMap<Address, PeerState>>,
+    /// Notes that the thread was told of and has not taken: one a node, the newest.
+    notes: Mutex<HashMap<Address, LaneNote>>,
 }
 
 impl Shared {
@@ -49,7 +53,32 @@ impl Shared {
             room: Arc::new(Semaphore::new(REQUESTS_WAITING_MAX)),
             lanes: RwLock::default(),
             allowances: Allowances::default(),
+            peers: RwLock::default(),
+            notes: Mutex::default(),
         }
+    }
+}
+
+impl Shared {
+    /// Keeps a note for the thread; whether none of that node waited already.
+    fn keep_note(&self, peer: Address, note: LaneNote) -> bool {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(waiting) = notes.get_mut(&peer) else {
+            notes.insert(peer, note);
+            return true;
+        };
+        // Both are totals: the larger one says all that the other said.
+        waiting.credited_pusd = waiting.credited_pusd.max(note.credited_pusd);
+        let units = |note: &LaneNote| note.voucher.map(|voucher| voucher.units);
+        if units(&note) > units(waiting) {
+            waiting.voucher = note.voucher;
+        }
+        false
+    }
+
+    pub(crate) fn take_note(&self, peer: &Address) -> Option<LaneNote> {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.remove(peer)
     }
 }
 
@@ -69,6 +98,10 @@ pub(crate) enum Told {
     Moving { connection: ConnectionId },
     /// A stream ended: once per stream.
     Closed { connection: ConnectionId },
+    /// A note waits: at most once per node.
+    Note { peer: Address },
+    /// A lane was opened at another node: once per lane.
+    Event(Box<Event>),
     /// End the thread.
     Stop,
 }
@@ -76,8 +109,8 @@ pub(crate) enum Told {
 /// What became of a request.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// The answer, to be sealed.
-    Answer(Box<Answer>),
+    /// The answer, to be sealed, and where the lane stands that the request came on.
+    Answer(Box<Answer>, Option<LaneNote>),
     /// Nothing in it was of use.
     Garbage,
     /// Not seen before: go on.
@@ -91,6 +124,8 @@ pub(crate) enum Outcome {
 pub(crate) enum StreamItem {
     /// An answer or control record.
     Control(Box<Answer>),
+    /// Where the lane stands that the stream runs on.
+    Note(LaneNote),
     /// A packet.
     Push {
         packet: PushedPacket,
@@ -207,6 +242,33 @@ impl NodeHandle {
     /// Whether one more packet of that node's lane is opened. It does not count if it is paid for.
     pub(crate) fn take_on_lane(&self, node: Address, per_second: u32) -> bool {
         self.0.shared.allowances.take(node, per_second)
+    }
+
+    /// What another node said about the lane to it.
+    pub(crate) fn note(&self, peer: Address, note: LaneNote) {
+        if self.0.shared.keep_note(peer, note) {
+            let _ = self.0.told.send(Told::Note { peer });
+        }
+    }
+
+    /// What nobody waits for.
+    pub(crate) fn tell(&self, event: Event) {
+        let _ = self.0.told.send(Told::Event(Box::new(event)));
+    }
+
+    /// How a node that this one forwards to pays; none if nothing is known of it.
+    pub(crate) fn peer(&self, node: &Address) -> Option<PeerState> {
+        let peers = &self.0.shared.peers;
+        let peers = peers.read().unwrap_or_else(PoisonError::into_inner);
+        peers.get(node).copied()
+    }
+
+    /// Nodes that owe more than they should.
+    pub(crate) fn to_collect_from(&self) -> Vec<PeerState> {
+        let peers = &self.0.shared.peers;
+        let peers = peers.read().unwrap_or_else(PoisonError::into_inner);
+        let owing = peers.values().filter(|peer| peer.collect || !peer.serves);
+        owing.copied().collect()
     }
 
     /// The lane with that number, if it is still good.

@@ -73,6 +73,7 @@ impl Simple {
                 effects.push(Effect::Answer {
                     request: id,
                     answer,
+                    note: None,
                 });
             }
             _ => effects.push(Effect::Fresh { request: id }),
@@ -122,6 +123,10 @@ impl Brain for Simple {
             expires_at,
         };
         vec![lane(8, now + 100), lane(9, now - 1)]
+    }
+
+    fn peers(&self) -> Vec<PeerState> {
+        Vec::new()
     }
 }
 

@@ -12,11 +12,12 @@ use std::{
 };
 
 use layer_minus_node::{
-    Batch, ConnectionId, Effect, Event, Lane, Node, RequestId, Store, config::BATCH_EVENTS_MAX,
+    Batch, ConnectionId, Effect, Event, Lane, Node, PeerState, RequestId, Store,
+    config::BATCH_EVENTS_MAX,
 };
 use rand::rngs::OsRng;
 use tokio::sync::{mpsc, oneshot};
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use super::handle::{KnownLane, NodeHandle, Outcome, Shared, StreamItem, StreamQueue, Told};
 use crate::clock;
@@ -35,6 +36,8 @@ pub(crate) trait Brain: Send + 'static {
     fn recover(&mut self);
     /// The lanes that others opened before.
     fn lanes(&self, now: u64) -> Vec<Lane>;
+    /// The nodes that this one forwarded to before.
+    fn peers(&self) -> Vec<PeerState>;
 }
 
 impl<S: Store + 'static> Brain for Node<S> {
@@ -53,6 +56,10 @@ impl<S: Store + 'static> Brain for Node<S> {
             error!(%error, "lanes cannot be read: forwarders will open new ones");
             Vec::new()
         })
+    }
+
+    fn peers(&self) -> Vec<PeerState> {
+        Node::peers(self)
     }
 }
 
@@ -79,6 +86,8 @@ pub(crate) fn spawn_brain<B: Brain>(brain: B) -> (NodeHandle, JoinHandle<B>) {
         .lanes(now)
         .into_iter()
         .for_each(|lane| worker.know(lane, now));
+    let peers = worker.brain.peers();
+    peers.into_iter().for_each(|peer| worker.know_peer(peer));
     let handle = NodeHandle::new(told, shared);
     let thread = std::thread::spawn(move || worker.run(&inbox));
     (handle, thread)
@@ -135,6 +144,12 @@ impl<B: Brain> Worker<B> {
                 self.streams.remove(&connection);
                 events.push(Event::Closed { connection });
             }
+            Told::Note { peer } => {
+                if let Some(note) = self.shared.take_note(&peer) {
+                    events.push(Event::Note { peer, note });
+                }
+            }
+            Told::Event(event) => events.push(*event),
             Told::Stop => return true,
         }
         false
@@ -171,7 +186,11 @@ impl<B: Brain> Worker<B> {
 
     fn carry_out(&mut self, effect: Effect, now: u64) {
         match effect {
-            Effect::Answer { request, answer } => self.reply(request, Outcome::Answer(answer)),
+            Effect::Answer {
+                request,
+                answer,
+                note,
+            } => self.reply(request, Outcome::Answer(answer, note)),
             Effect::Garbage { request } => self.reply(request, Outcome::Garbage),
             Effect::Fresh { request } => self.reply(request, Outcome::Fresh),
             Effect::Stream {
@@ -197,6 +216,13 @@ impl<B: Brain> Worker<B> {
                 size_bytes,
             } => {
                 self.stream(connection, StreamItem::Push { packet, size_bytes });
+            }
+            Effect::Note { connection, note } => {
+                self.stream(connection, StreamItem::Note(note));
+            }
+            Effect::Peer(peer) => self.know_peer(peer),
+            Effect::VoucherRefused { peer, reason } => {
+                warn!(next = %peer, reason, "a voucher was refused");
             }
             Effect::Close { connection } => {
                 self.streams.remove(&connection);
@@ -239,6 +265,17 @@ impl<B: Brain> Worker<B> {
                 debug!("a stream that is not read was ended");
             }
             self.streams.remove(&connection);
+        }
+    }
+
+    fn know_peer(&self, peer: PeerState) {
+        let peers = &self.shared.peers;
+        let mut peers = peers.write().unwrap_or_else(PoisonError::into_inner);
+        let served = peers.insert(peer.node, peer).is_none_or(|old| old.serves);
+        if served && !peer.serves {
+            warn!(next = %peer.node, "nothing is forwarded to it until it pays");
+        } else if !served && peer.serves {
+            info!(next = %peer.node, "it pays and is forwarded to again");
         }
     }
 

@@ -90,7 +90,7 @@ pub async fn serve(
     Ok(())
 }
 
-async fn keep_house(gateway: &Gateway) {
+async fn keep_house(gateway: &Arc<Gateway>) {
     let mut interval = tokio::time::interval(HOUSEKEEPING);
     loop {
         interval.tick().await;

@@ -141,6 +141,7 @@ fn judge(lanes: &LaneConfig, credited_pusd: u64, row: &PeerRow, granted_pusd: u6
         stopped: unpromised > u128::from(lanes.unpromised_max_pusd)
             || row.unsettled_pusd() > credit,
         collect: unpromised >= u128::from(lanes.pay_at_pusd),
+        held: row.voucher(),
     }
 }
 
@@ -168,21 +169,6 @@ impl<S: Store> Node<S> {
         let peers = self.live.peers.iter();
         peers.map(|(peer, live)| live.state(*peer)).collect()
     }
-
-    /// The newest voucher of a node that this one holds.
-    pub fn held(&self, peer: &Address) -> Result<Option<LaneVoucher>, StoreError> {
-        let row = match self.store.get(Table::Receivables, peer.as_slice())? {
-            Some(bytes) => rows::from_json(Table::Receivables, peer.as_slice(), &bytes)?,
-            None => PeerRow::default(),
-        };
-        Ok(row.papers.last().and_then(|paper| {
-            Some(LaneVoucher {
-                channel: paper.id,
-                units: paper.units,
-                signature: paper.signature?,
-            })
-        }))
-    }
 }
 
 impl LivePeer {
@@ -191,6 +177,7 @@ impl LivePeer {
             node,
             serves: !self.stopped,
             collect: self.collect,
+            held: self.held,
         }
     }
 }

@@ -28,14 +28,8 @@ impl<S: Store> Parts<'_, S> {
         if owed >= u128::from(self.config.lanes.pay_at_pusd) {
             self.promise_all(node, &mut row)?;
         }
-        let voucher = row.papers.last().and_then(|paper| {
-            let signature = paper.signature.filter(|_| paper.held_units < paper.units)?;
-            Some(LaneVoucher {
-                channel: paper.id,
-                units: paper.units,
-                signature,
-            })
-        });
+        let held = row.papers.last().map_or(0, |paper| paper.held_units);
+        let voucher = row.voucher().filter(|voucher| voucher.units > held);
         Ok(LaneNote {
             credited_pusd: u64::try_from(credited).unwrap_or(u64::MAX),
             voucher,

@@ -14,7 +14,8 @@ use bytes::Bytes;
 use layer_minus_delivery::{ConsumerId, Mode};
 use layer_minus_message::{
     Acceptance, Answer, Authorization, Card, CardBody, Chain, Command, CommandSigner, InboxToken,
-    Listen, NodeRecord, Prices, Reason, RecordBody, Registration, Standing, VerifiedCommand,
+    Listen, NodeRecord, Prices, Reason, RecordBody, Registration, SignedDocument, Standing,
+    VerifiedCommand,
     letter::sha256,
 };
 use layer_minus_node::{
@@ -73,7 +74,7 @@ impl World {
         Self::seeded(config, 8)
     }
 
-    fn seeded(config: NodeConfig, seed: u64) -> Self {
+    pub fn seeded(config: NodeConfig, seed: u64) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let wallet = Wallet::generate(&mut rng);
         let name = wallet.address().to_string();
@@ -103,6 +104,13 @@ impl World {
     pub fn restart(&mut self) {
         let store = self.node.store().crashed();
         let (keys, config) = (self.keys.clone(), self.config.clone());
+        self.node = Node::open(store, keys, config, self.now, &mut self.rng).unwrap();
+    }
+
+    /// A store that is lost; the keys are not.
+    pub fn wipe(&mut self) {
+        let (keys, config) = (self.keys.clone(), self.config.clone());
+        let store = MemoryStore::new();
         self.node = Node::open(store, keys, config, self.now, &mut self.rng).unwrap();
     }
 
@@ -383,13 +391,24 @@ impl World {
     }
 
     pub fn open_lane_of(&mut self, wallet: &Wallet) -> Address {
+        let cash = Wallet::generate(&mut self.rng).address();
+        let record = self.record_of(wallet, cash);
+        let held = None;
+        match self.command(wallet.address(), Command::Lane { record, held }) {
+            Answer::LaneOpen { .. } => wallet.address(),
+            other => panic!("no lane but {other:?}"),
+        }
+    }
+
+    /// What another node says of itself.
+    pub fn record_of(&mut self, wallet: &Wallet, cash: Address) -> SignedDocument {
         let name = wallet.address().to_string();
         let certificate =
             SecretCertificate::generate(&mut self.rng, self.now, Version::V6, &name).unwrap();
         let body = RecordBody {
             network: NETWORK.to_owned(),
             node: wallet.address(),
-            cash: Wallet::generate(&mut self.rng).address(),
+            cash,
             certificate: certificate.certificate().to_bytes(),
             next_certificate: None,
             urls: vec!["http://127.0.0.1:1/post".to_owned()],
@@ -402,11 +421,7 @@ impl World {
             valid_until: self.now + 3_600,
             sequence: 1,
         };
-        let record = NodeRecord::sign(wallet, body).unwrap().signed;
-        match self.command(wallet.address(), Command::Lane { record }) {
-            Answer::LaneOpen { .. } => wallet.address(),
-            other => panic!("no lane but {other:?}"),
-        }
+        NodeRecord::sign(wallet, body).unwrap().signed
     }
 
     pub fn standing(&mut self, person: &Person) -> Standing {
@@ -470,7 +485,9 @@ impl Stream {
 
 pub fn answer_to(effects: &[Effect], id: RequestId) -> Answer {
     let found = effects.iter().find_map(|effect| match effect {
-        Effect::Answer { request, answer } if *request == id => Some((**answer).clone()),
+        Effect::Answer {
+            request, answer, ..
+        } if *request == id => Some((**answer).clone()),
         _ => None,
     });
     found.unwrap_or_else(|| panic!("no answer in {effects:?}"))
