@@ -14,6 +14,7 @@ mod args;
 mod audit;
 mod bill;
 mod binaries;
+mod books;
 mod error;
 mod keep;
 mod knowledge;

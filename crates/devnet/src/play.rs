@@ -91,6 +91,7 @@ fn tell(args: &Args, story: &Story, root: &Path) -> Result<()> {
     let delivered_online = stage.online(story)?;
     let offline = stage.offline(story)?;
     let bill = stage.bill(story)?;
+    stage.books(story)?;
     let texts = [HELLO, SECOND, FILE_NAME];
     Views::new(&stage, &texts, addresses.are_own())?.tell(story)?;
     stage.nodes.check()?;
