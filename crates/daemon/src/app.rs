@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use crate::{
-    cli::{self, DirectoryCommand, Globals, Job, LanesCommand, LedgerCommand, NodeCommand, OperatorCommand},
+    cli::{
+        self, DirectoryCommand, Globals, Job, LanesCommand, LedgerCommand, NodeCommand,
+        OperatorCommand,
+    },
     commands,
     config::Config,
     error::{DaemonError, EXIT_USAGE},

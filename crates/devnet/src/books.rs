@@ -64,7 +64,8 @@ fn compare(recipient: &Node, relay: &Node, story: &Story) -> Result<bool> {
             "{debtor} promised {creditor} {} p$ by a voucher of {} units; {creditor} holds {}",
             line.promised_pusd,
             line.papers.last().map_or("0", |paper| paper[1].as_str()),
-            due.as_ref().map_or("nothing", |due| due.promised_pusd.as_str()),
+            due.as_ref()
+                .map_or("nothing", |due| due.promised_pusd.as_str()),
         );
         let agree = owed == due;
         story.check(agree, &text);

@@ -39,9 +39,7 @@ mod sweep;
 mod tx;
 
 pub use config::NodeConfig;
-pub use event::{
-    ConnectionId, Effect, Event, LaneKey, Mark, PeerState, Request, RequestId,
-};
+pub use event::{ConnectionId, Effect, Event, LaneKey, Mark, PeerState, Request, RequestId};
 pub use intake::{Garbage, NodeKeys, Opened, Task};
 pub use node::{Batch, Lane, Node};
 pub use reply::ReplyChain;

@@ -1,9 +1,7 @@
 //! Sealing of answers: once for every layer that this node opened, the innermost first.
 
 use layer_minus_message::limits::ANSWER_SIZES;
-use layer_minus_seal::{
-    RECORD_FIRST_OVERHEAD, RECORD_OVERHEAD, RecordSealer, ReplyKey, SealError,
-};
+use layer_minus_seal::{RECORD_FIRST_OVERHEAD, RECORD_OVERHEAD, RecordSealer, ReplyKey, SealError};
 use rand::{CryptoRng, RngCore};
 
 /// The reply keys of the layers that were opened, outermost first, and the records sealed so far.

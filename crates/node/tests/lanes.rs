@@ -77,7 +77,9 @@ impl Pair {
         self.texts += 1;
         let text = self.texts.to_string();
         let lane = Some(self.creditor_node());
-        let (id, mut event) = self.debtor.mail_event(&self.bobo, text.as_bytes(), size_bytes);
+        let (id, mut event) = self
+            .debtor
+            .mail_event(&self.bobo, text.as_bytes(), size_bytes);
         if let Event::Mail { request, .. } = &mut event {
             request.lane = lane;
         }
@@ -93,7 +95,10 @@ impl Pair {
     fn collect(&mut self, held: Option<LaneVoucher>) -> LaneNote {
         let node = self.creditor_node();
         let stopped = false;
-        match self.debtor.command(node, Command::Collect { held, stopped }) {
+        match self
+            .debtor
+            .command(node, Command::Collect { held, stopped })
+        {
             Answer::Lane(note) => note,
             other => panic!("no note but {other:?}"),
         }
@@ -131,7 +136,10 @@ fn a_large_packet_is_promised_at_once_and_both_books_agree() {
     for count in 1..=3 {
         let note = pair.mail(LARGE);
         assert_eq!(note.credited_pusd, count * EARNED_LARGE);
-        assert_eq!(note.voucher.unwrap().units, count * EARNED_LARGE / UNIT_PUSD);
+        assert_eq!(
+            note.voucher.unwrap().units,
+            count * EARNED_LARGE / UNIT_PUSD
+        );
         pair.deliver(note);
     }
     let (owed, due) = pair.books();
@@ -167,7 +175,10 @@ fn small_packets_share_a_signature_and_fractions_are_carried() {
     assert_eq!(note.credited_pusd, 1_600_000);
     assert_eq!(note.voucher.unwrap().units, 1);
     let (owed, _) = pair.books();
-    assert_eq!((owed.credited_pusd, owed.promised_pusd), (1_600_000, 1_000_000));
+    assert_eq!(
+        (owed.credited_pusd, owed.promised_pusd),
+        (1_600_000, 1_000_000)
+    );
 }
 
 #[test]
@@ -297,15 +308,28 @@ fn who_settles_nothing_is_beyond_its_credit_until_it_does() {
             wanted: 31
         })
     ));
-    assert_eq!(admin::settle_lane(store, node, Side::Due, &id, 10, now).unwrap(), 10);
-    assert_eq!(admin::settle_lane(store, node, Side::Due, &id, 10, now).unwrap(), 0);
+    assert_eq!(
+        admin::settle_lane(store, node, Side::Due, &id, 10, now).unwrap(),
+        10
+    );
+    assert_eq!(
+        admin::settle_lane(store, node, Side::Due, &id, 10, now).unwrap(),
+        0
+    );
     let effects = pair.creditor.tick(1);
-    assert!(effects.iter().any(|effect| matches!(effect, Effect::Peer(peer) if peer.serves)));
+    assert!(
+        effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Peer(peer) if peer.serves))
+    );
     assert_eq!(pair.books().1.settled_pusd, EARNED_LARGE);
 
     let store = pair.debtor.node.store_mut();
     let node = pair.creditor.keys.wallet.address();
-    assert_eq!(admin::settle_lane(store, node, Side::Owed, &id, 10, now).unwrap(), 10);
+    assert_eq!(
+        admin::settle_lane(store, node, Side::Owed, &id, 10, now).unwrap(),
+        10
+    );
     assert!(matches!(
         admin::settle_lane(store, node, Side::Owed, &[0; 32], 10, now),
         Err(SettleError::NoPaper)

@@ -1,10 +1,11 @@
 //! What nodes owe each other: looked at, and marked as settled. All of it works while the node runs.
 
+use layer_minus_http::clock;
 use layer_minus_node::admin::{self, LaneBook, SettleError, Side};
 use layer_minus_wallet::Address;
 use serde::Serialize;
 
-use crate::{amount, cli::SettleLane, clock, config::Config, error::DaemonError, out::Out, store};
+use crate::{amount, cli::SettleLane, config::Config, error::DaemonError, out::Out, store};
 
 /// One line for each node and direction.
 pub(crate) fn list(config: &Config, out: Out) -> Result<(), DaemonError> {
@@ -35,7 +36,9 @@ pub(crate) fn describe(book: &LaneBook) -> String {
                 ""
             }
         ),
-        Side::Due => format!("due from {node}: promised {promised}, settled {settled}, open {open}"),
+        Side::Due => {
+            format!("due from {node}: promised {promised}, settled {settled}, open {open}")
+        }
     }
 }
 

@@ -225,7 +225,9 @@ mod tests {
         let mut wire = Vec::new();
         for payload in &payloads {
             wire.extend_from_slice(&Encoder::record(RecordKind::Data, payload).unwrap());
-            wire.extend_from_slice(&Encoder::record(RecordKind::Voucher, &[7; NOTE_BYTES]).unwrap());
+            wire.extend_from_slice(
+                &Encoder::record(RecordKind::Voucher, &[7; NOTE_BYTES]).unwrap(),
+            );
         }
         (payloads, wire)
     }

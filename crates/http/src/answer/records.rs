@@ -151,9 +151,12 @@ mod tests {
     }
 
     impl Records for One {
-        fn poll_record(&mut self, _: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        fn poll_record(&mut self, _: &mut Context<'_>) -> Poll<Option<Record>> {
             let bytes = std::mem::take(&mut self.bytes);
-            Poll::Ready((bytes > 0).then(|| Bytes::from(vec![7; bytes])))
+            Poll::Ready((bytes > 0).then(|| Record {
+                kind: RecordKind::Data,
+                payload: Bytes::from(vec![7; bytes]),
+            }))
         }
 
         fn handed(&mut self) {

@@ -52,7 +52,12 @@ impl Gateway {
 
     /// Asks every node that owes more than it should for a promise.
     pub(crate) fn collect_all(self: &Arc<Self>) {
-        for peer in self.node.to_collect_from().into_iter().take(COLLECTED_PER_ROUND) {
+        for peer in self
+            .node
+            .to_collect_from()
+            .into_iter()
+            .take(COLLECTED_PER_ROUND)
+        {
             if let Some(hop) = self.hop_to(&peer.node) {
                 self.collect(hop, !peer.serves);
             }

@@ -1,7 +1,8 @@
 //! What nodes owe each other.
 
 use layer_minus_message::{
-    Chain, LaneNote, LaneParty, LaneVoucher, MessageError, lane_channel, limits::LANE_NOTE_BYTES_MAX,
+    Chain, LaneNote, LaneParty, LaneVoucher, MessageError, lane_channel,
+    limits::LANE_NOTE_BYTES_MAX,
 };
 use layer_minus_wallet::Address;
 use proptest::prelude::*;
@@ -48,10 +49,7 @@ fn a_voucher_counts_on_its_channel_for_its_amount_and_by_its_debtor_only() {
         lane_channel(Chain::default(), other_cash, party),
         lane_channel(Chain::default(), party, other_cash),
     ] {
-        assert!(matches!(
-            voucher.verify(&other),
-            Err(MessageError::Rule(_))
-        ));
+        assert!(matches!(voucher.verify(&other), Err(MessageError::Rule(_))));
     }
 }
 

@@ -1,9 +1,7 @@
 //! What other nodes owe this one: notes and vouchers that come in, and who is forwarded to.
 
 use layer_minus_ledger::Amount;
-use layer_minus_message::{
-    Channel, LaneNote, LaneParty, LaneVoucher, Reason, lane_channel,
-};
+use layer_minus_message::{Channel, LaneNote, LaneParty, LaneVoucher, Reason, lane_channel};
 use layer_minus_wallet::Address;
 
 use super::{Between, open::take_channel, units_pusd};
@@ -30,12 +28,15 @@ impl<S: Store> Parts<'_, S> {
         if channel != lane_channel(channel.chain, peer, self.party()) {
             let reason = "the channel is not between the two nodes".to_owned();
             let peer = peer.node;
-            self.tx.effects.push(Effect::VoucherRefused { peer, reason });
+            self.tx
+                .effects
+                .push(Effect::VoucherRefused { peer, reason });
             return Ok(());
         }
         let mut row = self.receivable(&peer.node)?.unwrap_or_default();
         if take_channel(&mut row, channel)? {
-            self.tx.put(Table::Receivables, peer.node.as_slice(), &row)?;
+            self.tx
+                .put(Table::Receivables, peer.node.as_slice(), &row)?;
         }
         let live = self.live.peers.entry(peer.node).or_default();
         // A node that was restored says less than before, and is believed here.
@@ -80,13 +81,18 @@ impl<S: Store> Parts<'_, S> {
         row: &mut PeerRow,
         voucher: &LaneVoucher,
     ) -> Result<(), Stop> {
-        let paper = row.papers.iter_mut().find(|paper| paper.id == voucher.channel);
+        let paper = row
+            .papers
+            .iter_mut()
+            .find(|paper| paper.id == voucher.channel);
         let Some(paper) = paper.filter(|paper| voucher.units > paper.units) else {
             return Ok(());
         };
         if let Err(error) = voucher.verify(&paper.channel) {
             let reason = error.to_string();
-            self.tx.effects.push(Effect::VoucherRefused { peer, reason });
+            self.tx
+                .effects
+                .push(Effect::VoucherRefused { peer, reason });
             return Ok(());
         }
         let amount = units_pusd(voucher.units - paper.units)?;

@@ -1,9 +1,7 @@
 //! What this node owes another: notes and vouchers that go out.
 
 use layer_minus_ledger::Amount;
-use layer_minus_message::{
-    LaneNote, LaneVoucher, Reason, channel::PUSD_PER_TOKEN_UNIT,
-};
+use layer_minus_message::{LaneNote, LaneVoucher, Reason, channel::PUSD_PER_TOKEN_UNIT};
 use layer_minus_wallet::Address;
 
 use super::{Between, units_pusd};
@@ -43,9 +41,7 @@ impl<S: Store> Parts<'_, S> {
         id: RequestId,
         from: usize,
     ) -> Result<(), Stop> {
-        let is_answer = |effect: &Effect| {
-            matches!(effect, Effect::Answer { request, .. } | Effect::Stream { request, .. } if *request == id)
-        };
+        let is_answer = |effect: &Effect| matches!(effect, Effect::Answer { request, .. } | Effect::Stream { request, .. } if *request == id);
         let at = self.tx.effects.iter().skip(from).position(is_answer);
         let Some(at) = at.map(|at| at + from) else {
             return Ok(());

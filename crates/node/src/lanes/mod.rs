@@ -8,8 +8,8 @@
 //! durable before the voucher leaves it, and what it was promised before the debtor hears that it is
 //! held.
 
-mod debtor;
 mod creditor;
+mod debtor;
 mod open;
 
 use layer_minus_ledger::{AccountId, Amount, DebitLimit, Op, TransferId};

@@ -15,8 +15,7 @@ use layer_minus_delivery::{ConsumerId, Mode};
 use layer_minus_message::{
     Acceptance, Answer, Authorization, Card, CardBody, Chain, Command, CommandSigner, InboxToken,
     Listen, NodeRecord, Prices, Reason, RecordBody, Registration, SignedDocument, Standing,
-    VerifiedCommand,
-    letter::sha256,
+    VerifiedCommand, letter::sha256,
 };
 use layer_minus_node::{
     Batch, ConnectionId, Effect, Event, Mark, Node, NodeConfig, NodeKeys, Request, RequestId,
