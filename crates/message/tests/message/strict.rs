@@ -343,7 +343,7 @@ pub(crate) fn answers() -> Vec<(Answer, usize)> {
                     voucher: Some(world.voucher()),
                 },
             },
-            0,
+            1,
         ),
         (
             Answer::Lane(LaneNote {
