@@ -113,7 +113,8 @@ mod tests {
             names.join(" "),
             "meta+index clients+index keys accounts+index transfers+index mailboxes+index \
              consumers+index packets+index bodies+index retention receipts seen seen_expiry \
-             grants+index invites+index lanes+index directory+index"
+             grants+index invites+index lanes+index payables+index receivables+index \
+             directory+index"
         );
     }
 
