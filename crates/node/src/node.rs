@@ -332,6 +332,10 @@ fn prepare(
             secret
         }
     };
+    // Its row is there from the first day: on a full disk the sweep can change one, not add one.
+    if store.get(Table::Meta, FORGOTTEN_KEY)?.is_none() {
+        store.put(Table::Meta, FORGOTTEN_KEY, &0_u64.to_be_bytes())?;
+    }
     let generation = match store.get(Table::Meta, GENERATION_KEY)? {
         Some(bytes) => u64::from_be_bytes(bytes.try_into().map_err(|_| damaged(GENERATION_KEY))?),
         None => {
