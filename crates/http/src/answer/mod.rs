@@ -21,7 +21,7 @@ use layer_minus_seal::RECORD_FIRST_OVERHEAD;
 pub(crate) use self::{
     pass::pass_stream,
     records::{Records, records_stream},
-    upstream::Upstream,
+    upstream::{Next, Upstream},
 };
 use crate::{
     HttpError,
@@ -63,20 +63,28 @@ pub(crate) struct LaneForm {
 }
 
 impl LaneForm {
-    /// A note as a record of its own.
-    pub(crate) fn note(&self, note: &LaneNote) -> Option<Bytes> {
+    /// A note as a record of its own; without one to tell, a note that says nothing.
+    pub(crate) fn note(&self, note: Option<&LaneNote>) -> Option<Bytes> {
         let sealed = crate::lane::note::seal(note, &self.key)?;
         Encoder::record(RecordKind::Voucher, &sealed).ok()
     }
 }
 
 impl Form {
-    /// An answer of one sealed record; a node is told where its lane stands.
+    /// The lane that the answer goes back on.
+    pub(crate) const fn lane(&self) -> Option<&LaneForm> {
+        match self {
+            Self::Client => None,
+            Self::Lane(lane) => Some(lane),
+        }
+    }
+
+    /// An answer of one sealed record. A node is told where its lane stands, or nothing in as many bytes.
     pub(crate) fn once(&self, record: Bytes, note: Option<&LaneNote>) -> Answered {
         let body = match self {
             Self::Client => record,
             Self::Lane(lane) => match Encoder::record(RecordKind::Data, &record) {
-                Ok(framed) => match note.and_then(|note| lane.note(note)) {
+                Ok(framed) => match lane.note(note) {
                     Some(note) => {
                         let mut both = BytesMut::with_capacity(note.len() + framed.len());
                         both.extend_from_slice(&note);
@@ -157,6 +165,7 @@ pub(crate) fn unframe(framed: &[u8]) -> Result<Unframed, HttpError> {
 #[cfg(test)]
 mod tests {
     use http_body_util::BodyExt as _;
+    use layer_minus_delivery::records::RECORD_HEADER_BYTES;
 
     use super::*;
     use crate::lane::note::NOTE_BYTES;
@@ -175,25 +184,21 @@ mod tests {
             proof: HeaderValue::from_static("rspauth=\"x\""),
             key: LaneKey([7; 32]),
         });
-        let framed = form.once(Bytes::from_static(b"sealed"), None);
-        assert_eq!(framed.headers()[header::CONTENT_LENGTH], "11");
-        assert!(shown_proof(&framed).is_some());
-        let body = framed.into_body().collect().await.unwrap().to_bytes();
-        let bare = Unframed {
-            record: Bytes::from_static(b"sealed"),
-            note: None,
-        };
-        assert_eq!(unframe(&body).unwrap(), bare);
-
         let note = LaneNote {
             credited_pusd: 12,
             voucher: None,
         };
-        let framed = form.once(Bytes::from_static(b"sealed"), Some(&note));
-        let body = framed.into_body().collect().await.unwrap().to_bytes();
-        let both = unframe(&body).unwrap();
-        assert_eq!(both.record, bare.record);
-        assert_eq!(both.note.map(|note| note.len()), Some(NOTE_BYTES));
+        for note in [Some(&note), None] {
+            let framed = form.once(Bytes::from_static(b"sealed"), note);
+            let length = RECORD_HEADER_BYTES + NOTE_BYTES + RECORD_HEADER_BYTES + b"sealed".len();
+            let told = &framed.headers()[header::CONTENT_LENGTH];
+            assert_eq!(told, length.to_string().as_str());
+            assert!(shown_proof(&framed).is_some());
+            let body = framed.into_body().collect().await.unwrap().to_bytes();
+            let both = unframe(&body).unwrap();
+            assert_eq!(both.record, "sealed");
+            assert_eq!(both.note.map(|note| note.len()), Some(NOTE_BYTES));
+        }
         // A client is told nothing of lanes.
         let raw = Form::Client.once(Bytes::from_static(b"sealed"), Some(&note));
         assert_eq!(raw.headers()[header::CONTENT_LENGTH], "6");

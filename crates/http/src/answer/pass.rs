@@ -17,7 +17,7 @@ use layer_minus_delivery::records::{Encoder, RECORD_BYTES_MAX, RECORD_HEADER_BYT
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::{
-    Form,
+    Form, LaneForm,
     records::next_piece,
     upstream::{Silence, poll_piece},
 };
@@ -38,7 +38,8 @@ pub(crate) fn pass_stream(
     stop: CancellationToken,
     place: Permit,
 ) -> Answered {
-    let turn = notes.map(|notes| (Turn::new(matches!(form, Form::Lane(_))), notes));
+    let lane = form.lane().cloned();
+    let turn = notes.map(|notes| (Turn::new(lane.is_some()), Notes { notes, lane }));
     let body = PassBody {
         body,
         turn,
@@ -53,7 +54,7 @@ pub(crate) fn pass_stream(
 struct PassBody {
     /// Dropped with the reader, which closes the connection: the node sees its client leave.
     body: Incoming,
-    turn: Option<(Turn, NoteSink)>,
+    turn: Option<(Turn, Notes)>,
     pieces: VecDeque<Bytes>,
     silence: Silence,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -85,13 +86,28 @@ impl Body for PassBody {
             match &mut this.turn {
                 None => this.pieces.push_back(piece),
                 Some((turn, notes)) => {
-                    let pushed = turn.push(piece, &mut this.pieces, |note| notes.take(note));
+                    let pushed = turn.push(piece, &mut this.pieces, |note| notes.turn(note));
                     if let Err(error) = pushed {
                         return Poll::Ready(Some(Err(error.into())));
                     }
                 }
             }
         }
+    }
+}
+
+/// What becomes of the notes in a stream.
+struct Notes {
+    notes: NoteSink,
+    /// That of the reader.
+    lane: Option<LaneForm>,
+}
+
+impl Notes {
+    /// Takes a note of the lane to the next hop. On the reader's lane one that says nothing has its place.
+    fn turn(&self, note: &[u8]) -> Option<Bytes> {
+        self.notes.take(note);
+        self.lane.as_ref().and_then(|lane| lane.note(None))
     }
 }
 
@@ -127,7 +143,7 @@ impl Turn {
         &mut self,
         mut piece: Bytes,
         out: &mut VecDeque<Bytes>,
-        mut on_note: impl FnMut(&[u8]),
+        mut on_note: impl FnMut(&[u8]) -> Option<Bytes>,
     ) -> Result<(), HttpError> {
         while !piece.is_empty() {
             let Some((passed, missing)) = self.open else {
@@ -143,7 +159,7 @@ impl Turn {
             }
             self.note.extend_from_slice(&part);
             if missing == 0 {
-                on_note(&self.note);
+                out.extend(on_note(&self.note));
                 self.note.clear();
             }
         }
@@ -237,7 +253,10 @@ mod tests {
         let (mut out, mut notes) = (VecDeque::new(), Vec::new());
         for piece in wire.chunks(piece) {
             let piece = Bytes::copy_from_slice(piece);
-            let pushed = turn.push(piece, &mut out, |note| notes.push(note.to_vec()));
+            let pushed = turn.push(piece, &mut out, |note| {
+                notes.push(note.to_vec());
+                to_records.then(|| Bytes::from_static(b"own"))
+            });
             pushed.unwrap();
         }
         assert_eq!(notes, vec![vec![7; NOTE_BYTES]; 6]);
@@ -258,11 +277,14 @@ mod tests {
     }
 
     #[test]
-    fn records_lose_their_vouchers_and_nothing_else() {
+    fn a_note_makes_place_for_the_readers_own() {
         let (payloads, wire) = stream();
         let expected: Vec<u8> = payloads
             .iter()
-            .flat_map(|payload| Encoder::record(RecordKind::Data, payload).unwrap())
+            .flat_map(|payload| {
+                let record = Encoder::record(RecordKind::Data, payload).unwrap();
+                [&record[..], b"own"].concat()
+            })
             .collect();
         for piece in [1, 6, 999, wire.len()] {
             assert_eq!(turn(true, &wire, piece), expected, "pieces of {piece}");
@@ -286,7 +308,7 @@ mod tests {
                     break;
                 }
                 let piece = rest.split_to((*cut).min(rest.len()));
-                turn.push(piece, &mut out, |_| {}).unwrap();
+                turn.push(piece, &mut out, |_| None).unwrap();
             }
             let events: Vec<u8> = out.iter().flatten().copied().collect();
             let expected: Vec<u8> = payloads
@@ -299,7 +321,7 @@ mod tests {
 
         #[test]
         fn garbage_ends_in_an_error_or_nothing(bytes in vec(any::<u8>(), 0..200)) {
-            let _ = Turn::new(true).push(Bytes::from(bytes), &mut VecDeque::new(), |_| {});
+            let _ = Turn::new(true).push(Bytes::from(bytes), &mut VecDeque::new(), |_| None);
         }
     }
 
@@ -313,7 +335,7 @@ mod tests {
             [0, 0, 0, 7, 1],
         ] {
             let header_bytes = Bytes::copy_from_slice(&header);
-            let pushed = Turn::new(false).push(header_bytes, &mut out, |_| {});
+            let pushed = Turn::new(false).push(header_bytes, &mut out, |_| None);
             assert!(pushed.is_err(), "{header:?}");
         }
         assert!(out.is_empty());

@@ -24,6 +24,14 @@ pub(crate) enum Upstream {
     Client(RecordStream),
 }
 
+/// What a next hop sent.
+pub(crate) enum Next {
+    /// A sealed record for whoever reads on.
+    Data(Bytes),
+    /// A note on the lane, which was taken: something as long has its place for the reader.
+    Note,
+}
+
 /// Length-prefixed records.
 pub(crate) struct LaneStream {
     body: Incoming,
@@ -46,14 +54,17 @@ impl Upstream {
         }
     }
 
-    /// The next data record; none at the end.
+    /// What comes next; none at the end.
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, HttpError>>> {
+    ) -> Poll<Option<Result<Next, HttpError>>> {
         match self {
             Self::Lane(stream) => stream.poll_next(cx),
-            Self::Client(stream) => stream.poll_next(cx),
+            Self::Client(stream) => {
+                let next = stream.poll_next(cx);
+                next.map(|next| next.map(|record| record.map(Next::Data)))
+            }
         }
     }
 }
@@ -61,25 +72,30 @@ impl Upstream {
 /// Records passed on whole, for the rare reader whose form is another.
 impl Records for Upstream {
     fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Record>> {
-        self.poll_next(cx).map(|record| {
-            let payload = record.and_then(Result::ok)?;
-            let kind = RecordKind::Data;
-            Some(Record { kind, payload })
-        })
+        loop {
+            match ready!(self.poll_next(cx)) {
+                Some(Ok(Next::Data(payload))) => {
+                    let kind = RecordKind::Data;
+                    return Poll::Ready(Some(Record { kind, payload }));
+                }
+                Some(Ok(Next::Note)) => {}
+                Some(Err(_)) | None => return Poll::Ready(None),
+            }
+        }
     }
 }
 
 impl LaneStream {
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, HttpError>>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Next, HttpError>>> {
         loop {
             match self.decoder.next_record() {
                 Some(record) if record.kind == RecordKind::Data => {
-                    return Poll::Ready(Some(Ok(record.payload)));
+                    return Poll::Ready(Some(Ok(Next::Data(record.payload))));
                 }
                 // For this node and not for whoever reads on.
                 Some(note) => {
                     self.notes.take(&note.payload);
-                    continue;
+                    return Poll::Ready(Some(Ok(Next::Note)));
                 }
                 None => {}
             }

@@ -21,7 +21,7 @@ use tracing::{debug, warn};
 
 use super::{Gateway, Sender};
 use crate::{
-    answer::{Form, Records, records_stream},
+    answer::{Records, records_stream},
     clock, lane,
     node::{Outcome, StreamItem, StreamQueue},
     server::{held::collect, plain::Answered, receive::Arriving},
@@ -217,10 +217,7 @@ impl Gateway {
                     let refused = Answer::Refused(Reason::Unavailable);
                     return answer_once(refused, None, chain, &sender);
                 };
-                let lane = match &sender.form {
-                    Form::Client => None,
-                    Form::Lane(lane) => Some(lane.key.clone()),
-                };
+                let lane = sender.form.lane().map(|lane| lane.key.clone());
                 let records = NodeRecords {
                     queue,
                     chain,
@@ -267,7 +264,7 @@ impl NodeRecords {
     fn seal(&mut self, item: StreamItem) -> Option<Record> {
         let (content, size_bytes) = match item {
             StreamItem::Note(note) => {
-                let payload = lane::note::seal(&note, self.lane.as_ref()?)?;
+                let payload = lane::note::seal(Some(&note), self.lane.as_ref()?)?;
                 let kind = RecordKind::Voucher;
                 return Some(Record { kind, payload });
             }

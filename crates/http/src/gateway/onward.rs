@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use layer_minus_delivery::records::{Record, RecordKind};
 use layer_minus_message::{Answer, Reason};
-use layer_minus_node::{ReplyChain, intake};
+use layer_minus_node::{LaneKey, ReplyChain, intake};
 use layer_minus_packet::Recipient;
 use layer_minus_seal::{RecordOpener, SealError};
 use rand::rngs::OsRng;
@@ -21,9 +21,10 @@ use super::{
 };
 use crate::{
     HttpError,
-    answer::{Records, Upstream, records_stream},
+    answer::{Next, Records, Upstream, records_stream},
     client::body::OutBody,
     clock,
+    lane::note,
     limits::FORWARDS_MAX,
     server::plain::Answered,
 };
@@ -135,7 +136,12 @@ impl Gateway {
         };
         let timeout = self.client.options().stream_timeout;
         let upstream = Upstream::new(response.into_body(), notes, timeout);
-        let records = OnwardRecords { upstream, reseal };
+        let lane = sender.form.lane().map(|lane| lane.key.clone());
+        let records = OnwardRecords {
+            upstream,
+            reseal,
+            lane,
+        };
         Ok(records_stream(records, sender.form, sender.stop, place))
     }
 }
@@ -163,12 +169,24 @@ impl Reseal {
 struct OnwardRecords {
     upstream: Upstream,
     reseal: Reseal,
+    /// Of the reader, if it is a node.
+    lane: Option<LaneKey>,
 }
 
 impl Records for OnwardRecords {
     fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Record>> {
-        let Some(Ok(record)) = ready!(self.upstream.poll_next(cx)) else {
-            return Poll::Ready(None);
+        let record = loop {
+            match ready!(self.upstream.poll_next(cx)) {
+                Some(Ok(Next::Data(record))) => break record,
+                Some(Ok(Next::Note)) => {
+                    let blank = self.lane.as_ref().and_then(|key| note::seal(None, key));
+                    if let Some(payload) = blank {
+                        let kind = RecordKind::Voucher;
+                        return Poll::Ready(Some(Record { kind, payload }));
+                    }
+                }
+                Some(Err(_)) | None => return Poll::Ready(None),
+            }
         };
         let sealed = self.reseal.turn(&record);
         if sealed.is_err() {

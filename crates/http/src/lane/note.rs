@@ -28,21 +28,26 @@ fn note_key(key: &LaneKey) -> Option<ReplyKey> {
     tag.as_ref().try_into().ok().map(ReplyKey::from_bytes)
 }
 
-/// Seals a note; none if it is too long, which no note is.
-pub(crate) fn seal(note: &LaneNote, key: &LaneKey) -> Option<Bytes> {
-    let content = note.to_bytes().ok()?;
+/// Seals a note, or one that says nothing: every lane on a way carries as many, so that nobody can tell
+/// from sizes which link is the last. None if it is too long, which no note is.
+pub(crate) fn seal(note: Option<&LaneNote>, key: &LaneKey) -> Option<Bytes> {
+    let content = note.map(LaneNote::to_bytes).transpose().ok()?;
     RecordSealer::new(&note_key(key)?, &mut OsRng)
-        .seal(&content, Some(NOTE_BYTES))
+        .seal(&content.unwrap_or_default(), Some(NOTE_BYTES))
         .ok()
         .map(Bytes::from)
 }
 
-fn open(sealed: &[u8], key: &LaneKey) -> Option<LaneNote> {
+/// The note, if it says something; none if it does not open.
+fn open(sealed: &[u8], key: &LaneKey) -> Option<Option<LaneNote>> {
     if sealed.len() != NOTE_BYTES {
         return None;
     }
     let content = RecordOpener::new(&note_key(key)?).open(sealed).ok()?;
-    LaneNote::read(&content).ok()
+    if content.is_empty() {
+        return Some(None);
+    }
+    LaneNote::read(&content).ok().map(Some)
 }
 
 /// Takes the notes that come back on a lane to another node.
@@ -58,7 +63,8 @@ impl NoteSink {
     /// Tells the node what came. What does not open is somebody else's and is passed over.
     pub(crate) fn take(&self, sealed: &[u8]) {
         match open(sealed, &self.key) {
-            Some(note) => self.node.note(self.peer, note),
+            Some(Some(note)) => self.node.note(self.peer, note),
+            Some(None) => {}
             None => debug!(next = %self.peer, "a note that does not open"),
         }
     }
@@ -79,9 +85,9 @@ mod tests {
 
     #[test]
     fn a_note_opens_under_its_lanes_key_only() {
-        let sealed = seal(&note(12), &KEY).unwrap();
+        let sealed = seal(Some(&note(12)), &KEY).unwrap();
         assert_eq!(sealed.len(), NOTE_BYTES);
-        assert_eq!(open(&sealed, &KEY), Some(note(12)));
+        assert_eq!(open(&sealed, &KEY), Some(Some(note(12))));
         assert_eq!(open(&sealed, &LaneKey([8; 32])), None);
         for at in [0, 40, NOTE_BYTES - 1] {
             let mut other = sealed.to_vec();
@@ -89,6 +95,15 @@ mod tests {
             assert_eq!(open(&other, &KEY), None, "byte {at}");
         }
         assert_eq!(open(&sealed[1..], &KEY), None);
-        assert_ne!(sealed, seal(&note(12), &KEY).unwrap(), "fresh every time");
+        let again = seal(Some(&note(12)), &KEY).unwrap();
+        assert_ne!(sealed, again, "fresh every time");
+    }
+
+    #[test]
+    fn a_note_that_says_nothing_looks_like_any_other() {
+        let blank = seal(None, &KEY).unwrap();
+        assert_eq!(blank.len(), NOTE_BYTES);
+        assert_eq!(open(&blank, &KEY), Some(None));
+        assert_eq!(open(&blank, &LaneKey([8; 32])), None);
     }
 }

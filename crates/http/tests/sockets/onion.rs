@@ -74,11 +74,8 @@ async fn every_link_carries_one_size_and_bytes_of_its_own() {
             answers.push(answer);
         }
         assert_eq!(packets[0], posted, "the entry passes on what was posted");
-        // The recipient's answer is longer by its note on the lane, which ends at the last hop: who
-        // watches that link can tell it from the others (docs/threat-model.md).
-        let (last, hops) = answers.split_last().unwrap();
-        let sizes: HashSet<usize> = hops.iter().map(Vec::len).collect();
-        assert_eq!(sizes, HashSet::from([last.len() - NOTE_BYTES - 5]));
+        let sizes: HashSet<usize> = answers.iter().map(Vec::len).collect();
+        assert_eq!(sizes.len(), 1, "answers too have one size: {sizes:?}");
         for links in [&packets, &answers] {
             for (number, one) in links.iter().enumerate() {
                 for other in &links[number + 1..] {
@@ -145,13 +142,16 @@ async fn streams_come_back_through_hops_at_the_same_sizes() {
     assert_eq!(stream.sizes[1..], [SMALL, LARGE]);
     let [one, other] = [2, 3].map(|at| stream_of(&places[at].tap.as_ref().unwrap().links()));
     let sizes = |records: &[Bytes]| records.iter().map(Bytes::len).collect::<Vec<_>>();
-    assert_eq!(sizes(&one), stream.sizes);
-    // Where a lane earns, its notes lie between the records, all of one size. They end there.
-    let other: Vec<Bytes> = other
+    // Notes lie between the records on every lane, all of one size: they end with their lane, and the
+    // hop puts one of its own in the place of each.
+    assert_eq!(sizes(&one), sizes(&other));
+    let is_note = |bytes: &usize| *bytes == NOTE_BYTES;
+    assert!(sizes(&one).iter().any(is_note));
+    let records: Vec<usize> = sizes(&one)
         .into_iter()
-        .filter(|record| record.len() != NOTE_BYTES)
+        .filter(|len| !is_note(len))
         .collect();
-    assert_eq!(sizes(&other), stream.sizes);
+    assert_eq!(records, stream.sizes);
     for (one, other) in one.iter().zip(&other) {
         assert!(!share_bytes(one, other));
     }
