@@ -5,8 +5,9 @@ use crate::text::decimal;
 
 /// How much an account may be debited in its lifetime.
 ///
-/// The limit is on what went out and on what is reserved to go out, never on a balance: it is
-/// the shape of an authorization, a total signed once and used up.
+/// What counts is what went out and what is reserved to go out. A fixed total is the shape of an
+/// authorization, signed once and used up; a limit on the balance that of a prepaid account, or of a
+/// peer with a line of credit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DebitLimit {
@@ -14,15 +15,20 @@ pub enum DebitLimit {
     None,
     /// `debits_posted + debits_pending` never exceeds this many picodollars.
     UpTo(#[serde(with = "decimal")] u128),
+    /// `debits_posted + debits_pending` never exceeds `credits_posted` by more than this many
+    /// picodollars: 0 for what was paid in before, more for a line of credit.
+    Overdraft(#[serde(with = "decimal")] u128),
 }
 
 impl DebitLimit {
-    /// Whether a total of debits stays within the limit.
+    /// What the debits of an account may come to that was credited `credits_posted`; `None` without
+    /// a limit.
     #[must_use]
-    pub const fn allows(self, debits: u128) -> bool {
+    pub const fn ceiling(self, credits_posted: u128) -> Option<u128> {
         match self {
-            Self::None => true,
-            Self::UpTo(limit) => debits <= limit,
+            Self::None => None,
+            Self::UpTo(limit) => Some(limit),
+            Self::Overdraft(more) => Some(credits_posted.saturating_add(more)),
         }
     }
 }
@@ -71,12 +77,18 @@ impl Account {
         self.debits_posted.saturating_add(self.debits_pending)
     }
 
+    /// What its debits may come to as it stands; `None` without a limit.
+    #[must_use]
+    pub const fn ceiling(&self) -> Option<u128> {
+        self.limit.ceiling(self.credits_posted)
+    }
+
     /// What may still be debited; `None` without a limit.
     #[must_use]
     pub const fn remaining(&self) -> Option<u128> {
-        match self.limit {
-            DebitLimit::None => None,
-            DebitLimit::UpTo(limit) => Some(limit.saturating_sub(self.used())),
+        match self.ceiling() {
+            None => None,
+            Some(ceiling) => Some(ceiling.saturating_sub(self.used())),
         }
     }
 }
@@ -97,14 +109,32 @@ mod tests {
     }
 
     #[test]
+    fn an_overdraft_grows_with_what_comes_in() {
+        let mut account = Account::open(AccountId::new([1; 16]), DebitLimit::Overdraft(5));
+        account.debits_posted = 3;
+        assert_eq!(account.remaining(), Some(2));
+        account.credits_posted = 10;
+        // What is only promised to come in cannot be spent.
+        account.credits_pending = 1_000;
+        assert_eq!(
+            (account.ceiling(), account.remaining()),
+            (Some(15), Some(12))
+        );
+        account.credits_posted = u128::MAX;
+        assert_eq!(account.ceiling(), Some(u128::MAX));
+    }
+
+    #[test]
     fn json_keeps_every_digit() {
         let mut account = Account::open(AccountId::new([0xab; 16]), DebitLimit::UpTo(u128::MAX));
         account.credits_posted = u128::MAX;
         let json = serde_json::to_string(&account).unwrap();
         assert!(json.contains(r#""limit":{"up_to":"340282366920938463463374607431768211455"}"#));
         assert_eq!(serde_json::from_str::<Account>(&json).unwrap(), account);
-        account.limit = DebitLimit::None;
-        let json = serde_json::to_string(&account).unwrap();
-        assert_eq!(serde_json::from_str::<Account>(&json).unwrap(), account);
+        for limit in [DebitLimit::None, DebitLimit::Overdraft(7)] {
+            account.limit = limit;
+            let json = serde_json::to_string(&account).unwrap();
+            assert_eq!(serde_json::from_str::<Account>(&json).unwrap(), account);
+        }
     }
 }

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Account, AccountId, DebitLimit, Sum, Transfer, TransferId, TransferState, Violation};
+use crate::{Account, AccountId, Sum, Transfer, TransferId, TransferState, Violation};
 
 /// What the books add up to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -122,7 +122,7 @@ impl Invariants {
             .ok_or(Violation::Overflow {
                 what: "an account's debits",
             })?;
-        if let DebitLimit::UpTo(limit) = account.limit
+        if let Some(limit) = account.ceiling()
             && used > limit
         {
             return Err(Violation::OverLimit {

@@ -37,16 +37,17 @@
 //! let (debit, credit, expires_at) = (bobo, income, now + 24 * HOUR);
 //! let storage = tariff.storage_reserve_price(u128::from(MB) * 24 * 3600)?;
 //! assert_eq!(storage, Amount::new(336_000));
+//! let in_price = tariff.in_price(MB)?;
 //! let arrival = [
-//!     Op::Transfer { id: id(1), debit, credit, amount: tariff.pass_price(MB)?, code: 1 },
+//!     Op::Transfer { id: id(1), debit, credit, amount: in_price, code: 1 },
 //!     Op::Transfer {
 //!         id: id(2),
 //!         debit: income,
 //!         credit: relay_d,
-//!         amount: tariff.relay_price(MB)?,
+//!         amount: tariff.relay_price(MB, in_price)?,
 //!         code: 2,
 //!     },
-//!     Op::Pend { id: id(3), debit, credit, amount: tariff.pass_price(MB)?, code: 3, expires_at },
+//!     Op::Pend { id: id(3), debit, credit, amount: tariff.out_price(MB)?, code: 3, expires_at },
 //!     Op::Pend { id: id(4), debit, credit, amount: storage, code: 4, expires_at },
 //! ];
 //! books.run(&arrival, now)?;
@@ -94,7 +95,7 @@
 //! - **Money** is [`Amount`], whole picodollars in a `u64`; totals are `u128`. No floats, no
 //!   unchecked arithmetic.
 //! - **Accounts** have four totals (debits and credits, posted and pending) and a [`DebitLimit`]
-//!   on what may ever be debited.
+//!   on what may ever be debited, or on the balance.
 //! - **Transfers** move an amount outright, or are reserved and then captured in one or several
 //!   parts, called off, or expire. Ids come from the originator: a retry changes nothing.
 //! - **Lists of operations** are linked: all or none, each seeing the effect of those before it.

@@ -142,7 +142,7 @@ impl<B: Books + ?Sized> Planner<'_, B> {
         if account.limit == limit {
             return Ok(Outcome::Exists);
         }
-        if let DebitLimit::UpTo(wanted) = limit
+        if let Some(wanted) = limit.ceiling(account.credits_posted)
             && account.used() > wanted
         {
             return Err(Refusal::LimitBelowUse {
@@ -260,8 +260,8 @@ fn check_room(payer: &Account, payee: &Account, amount: Amount) -> Result<(), Re
         .checked_add(payee.credits_pending)
         .and_then(|used| used.checked_add(size))
         .ok_or(Refusal::Overflow { account: payee.id })?;
-    match payer.limit {
-        DebitLimit::UpTo(limit) if needed > limit => Err(Refusal::OverLimit {
+    match payer.ceiling() {
+        Some(limit) if needed > limit => Err(Refusal::OverLimit {
             account: payer.id,
             limit,
             needed,

@@ -8,9 +8,9 @@
 //! 33  debits posted             16        33  credit account           16
 //! 49  credits pending           16        49  amount                    8
 //! 65  credits posted            16        57  state                     1
-//! 81  limit: 0 none, 1 up to     1        58  expires at, or 0          8
-//! 82  limit, or 0               16        66  captured, or 0            8
-//!                                         74  capture: 1 rest + 2 last  1
+//! 81  limit: 0 none, 1 up to,             58  expires at, or 0          8
+//!     2 overdraft                1        66  captured, or 0            8
+//! 82  limit, or 0               16        74  capture: 1 rest + 2 last  1
 //!                                         75  pending: 0 none, 1 given  1
 //!                                         76  pending, or 0            16
 //!                                         92  code                      2
@@ -38,6 +38,7 @@ impl Account {
         let (tag, limit) = match self.limit {
             DebitLimit::None => (0, 0),
             DebitLimit::UpTo(limit) => (1, limit),
+            DebitLimit::Overdraft(more) => (2, more),
         };
         let mut row = Writer::new();
         row.put(self.id.to_bytes());
@@ -66,6 +67,7 @@ impl Account {
             limit: match (row.byte(), u128::from_be_bytes(row.take())) {
                 (0, 0) => DebitLimit::None,
                 (1, limit) => DebitLimit::UpTo(limit),
+                (2, more) => DebitLimit::Overdraft(more),
                 (tag, _) => return Err(LedgerError::RowTag { what: "limit", tag }),
             },
         };

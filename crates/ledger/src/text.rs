@@ -67,3 +67,20 @@ pub(crate) mod decimal {
         super::deserialize::<D, Sum>(d).map(Sum::get)
     }
 }
+
+/// `#[serde(with = "decimal64")]` for a bare `u64`.
+pub(crate) mod decimal64 {
+    use serde::{Deserializer, Serializer};
+
+    use crate::Amount;
+
+    // serde hands the field over by reference, whatever its size.
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    pub(crate) fn serialize<S: Serializer>(value: &u64, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(value)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<u64, D::Error> {
+        super::deserialize::<D, Amount>(d).map(Amount::get)
+    }
+}

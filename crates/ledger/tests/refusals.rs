@@ -326,3 +326,41 @@ fn ends_of_reservations() {
     );
     books.check_invariants().unwrap();
 }
+
+#[test]
+fn a_balance_is_limited_by_what_came_in() {
+    let mut books = books();
+    let limit = |more| Op::SetLimit {
+        account: PAYEE,
+        limit: DebitLimit::Overdraft(more),
+    };
+    let back = |n, amount| Op::Transfer {
+        id: id(n),
+        debit: PAYEE,
+        credit: PAYER,
+        amount: Amount::new(amount),
+        code: 0,
+    };
+    let over = |limit, needed| Refusal::OverLimit {
+        account: PAYEE,
+        limit,
+        needed,
+    };
+    books.run(&[limit(0)], 1).unwrap();
+    assert_eq!(refused(&books, back(1, 1), 1), over(0, 1));
+    // What is only reserved for it cannot be spent; what came in can, within the same list.
+    books.run(&[pend(2, 20, 10)], 1).unwrap();
+    assert_eq!(refused(&books, back(1, 1), 1), over(0, 1));
+    books.run(&[pay(3, 30), back(1, 30)], 1).unwrap();
+    assert_eq!(refused(&books, back(4, 1), 1), over(30, 31));
+    books.run(&[limit(5), back(4, 5)], 1).unwrap();
+    assert_eq!(
+        refused(&books, limit(4), 1),
+        Refusal::LimitBelowUse {
+            account: PAYEE,
+            limit: 34,
+            used: 35
+        }
+    );
+    books.check_invariants().unwrap();
+}

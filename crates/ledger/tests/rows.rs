@@ -10,11 +10,12 @@ use proptest::prelude::*;
 prop_compose! {
     fn account()(
         id: [u8; 16], debits_pending: u128, debits_posted: u128, credits_pending: u128,
-        credits_posted: u128, limit in prop::option::of(any::<u128>()),
+        credits_posted: u128, limit in prop::option::of(any::<u128>()), overdraft: bool,
     ) -> Account {
+        let some = if overdraft { DebitLimit::Overdraft } else { DebitLimit::UpTo };
         Account {
             id: AccountId::new(id), debits_pending, debits_posted, credits_pending, credits_posted,
-            limit: limit.map_or(DebitLimit::None, DebitLimit::UpTo),
+            limit: limit.map_or(DebitLimit::None, some),
         }
     }
 }

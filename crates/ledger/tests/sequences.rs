@@ -33,6 +33,8 @@ fn limit() -> impl Strategy<Value = DebitLimit> {
         4 => (0_u128..300).prop_map(DebitLimit::UpTo),
         1 => Just(DebitLimit::UpTo(u128::from(u64::MAX))),
         1 => Just(DebitLimit::UpTo(u128::MAX)),
+        2 => (0_u128..100).prop_map(DebitLimit::Overdraft),
+        1 => Just(DebitLimit::Overdraft(u128::MAX)),
     ]
 }
 
