@@ -61,6 +61,7 @@ impl Member {
             invite: Some(invite.to_owned()),
             strangers_bytes_per_day: None,
             chain: Chain::default(),
+            new_channel: false,
         };
         let (card, registration) =
             member

@@ -79,6 +79,7 @@ async fn prepare(network: &str, takes_clients: bool) -> Result<Prepared> {
             .map(|size| u32::try_from(size).unwrap_or(u32::MAX))
             .collect(),
         prices: Prices::default(),
+        prices_until: now + 86_400,
         minimum_authorization: 1_000_000,
         retention_secs: 86_400,
         valid_from: now,

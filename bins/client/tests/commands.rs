@@ -203,7 +203,7 @@ fn nodes_are_imported_one_by_one_with_reasons() {
     assert_eq!(told[0]["result"], "known");
     let known = place.run("a", &["nodes", "--json"]).ok().json();
     assert_eq!(known["node"], one.address().to_string());
-    assert_eq!(known["prices"]["recipient_per_byte"], "20");
+    assert_eq!(known["prices"]["in_per_byte"], "20");
     let junk = place.write("junk", "{}");
     place
         .run("a", &["nodes", "import", text(&junk), "--json"])

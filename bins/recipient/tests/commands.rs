@@ -229,7 +229,7 @@ fn the_record_is_signed_and_stays_until_something_changes() {
     }
     site.edit("#storage_per_kb_hour = 14", "storage_per_kb_hour = 15");
     let dearer = read(&site.run(&["record", "--json"]).ok().stdout);
-    assert_eq!(dearer.body.prices.storage_per_kb_hour, 15);
+    assert_eq!(dearer.body.prices.storage_per_kb_hour.get(), 15);
     assert!(dearer.body.sequence > record.body.sequence);
 }
 

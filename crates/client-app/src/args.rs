@@ -8,6 +8,8 @@ use layer_minus_delivery::Mode;
 use layer_minus_seal::Version;
 use layer_minus_wallet::{Address, parse_address};
 
+use crate::when;
+
 const AFTER_HELP: &str = "\
 Exit codes:
   0  done
@@ -27,16 +29,20 @@ digests and SHA-256 are lowercase hexadecimal; *_pusd are picodollars (10^-12 US
   card          {\"address\",\"short\",\"full\",\"valid_until\"}
   card export   {\"exported\",\"file\"}, to '-' {\"exported\",\"armored\"}
   contacts      {\"name\",\"address\",\"node\",\"card_valid_until\"} each
-  nodes         {\"node\",\"takes_clients\",\"urls\",\"sizes\",\"prices\",...} each
+  nodes         {\"node\",\"takes_clients\",\"urls\",\"sizes\",\"prices\",...} each, the cheapest first
   register      {\"registered\",\"node\",\"relay\",\"limit_pusd\",\"charged_pusd\",...}
   send          {\"sent\",\"id\",\"to\",\"packets\",\"bytes\",\"digest\",\"accepted\":[{\"part\",\"receipt\",\"digest\",
                  \"accepted_at\",\"kept_until\"}]}
   listen        {\"event\":\"listening\",\"node\",\"relay\",\"mode\",\"waiting_packets\",...}
                 {\"event\":\"message\",\"id\",\"from\",\"content_type\",\"text\",\"sent_at\",\"accepted_at\",\"seq\"}
                 {\"event\":\"file\",\"id\",\"from\",\"name\",\"bytes\",\"sha256\",\"path\",...}
-                {\"event\":\"gap\",\"from\",\"through\"}  {\"event\":\"paused\",\"reason\"}
+                {\"event\":\"gap\",\"from\",\"through\"}  {\"event\":\"paused\",\"paused\",\"reason\"}
                 {\"event\":\"unreadable\",\"seq\",\"text\",\"advice\"}  {\"event\":\"offline\",\"text\",\"retry_ms\"}
-  status        {\"node\",\"limit_pusd\",\"charged_pusd\",\"reserved_pusd\",\"passed_bytes\",...}
+  status        {\"node\",\"limit_pusd\",\"charged_pusd\",\"reserved_pusd\",\"paused\",\"prices\",...}; paused is
+                \"exhausted\", \"expired\", \"revoked\" or \"unbacked\", and absent if nothing waits
+  status --statement
+                {\"seq\",\"at\",\"kind\",\"bytes\",\"amount_pusd\",\"balance_pusd\"} each, the balance carried first;
+                then {\"statement\":true,\"charges\",\"charged_pusd\",\"node\",\"relay\"}
   quote         {\"packets\",\"bytes_on_wire\",\"way_in_pusd\",\"push_pusd\",\"storage_per_day_pusd\",...}";
 
 /// Sends and receives on Layer Minus, without an IP address.
@@ -89,7 +95,7 @@ pub(crate) enum Command {
     /// Receive: print messages, save files
     Listen(Listen),
     /// Account and mailbox at the node
-    Status(Via),
+    Status(Status),
     /// What sending would cost
     Quote(Quote),
     /// Write wallets and identity into one encrypted file
@@ -98,6 +104,8 @@ pub(crate) enum Command {
     Restore(Restore),
     /// Raise the limit that the node may deduct up to
     Authorize(Authorize),
+    /// Take the authorization back: nothing more is deducted than is reserved or charged
+    Revoke(Via),
     /// Stop being the client of the node
     Unregister(Via),
 }
@@ -227,7 +235,7 @@ pub(crate) struct NodesArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum NodesAction {
-    /// List the nodes
+    /// List the nodes, the cheapest first, then those that ask for the smallest authorization
     List,
     /// Add node records from a file or URL
     Import {
@@ -322,6 +330,22 @@ impl From<ListenMode> for Mode {
             ListenMode::Share => Self::Share,
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// Every charge: when, what for, how many bytes, how much, and what it comes to. Asking is charged
+    /// as any command, for each 256 lines
+    #[arg(long)]
+    pub(crate) statement: bool,
+    /// Print the statement as a table of comma-separated values, and nothing else
+    #[arg(long, requires = "statement")]
+    pub(crate) csv: bool,
+    /// Only what was charged since; before it, the balance is carried
+    #[arg(long, requires = "statement", value_name = "YYYY-MM-DD|UNIX TIME", value_parser = when::parse)]
+    pub(crate) since: Option<u64>,
+    #[command(flatten)]
+    pub(crate) via: Via,
 }
 
 #[derive(Debug, Args)]
@@ -427,6 +451,9 @@ mod tests {
         assert!(parse("client contacts").is_ok());
         assert!(parse("client listen --for 5 --count 1 --mode share").is_ok());
         assert!(parse("client quote --bytes 100").is_ok());
+        assert!(parse("client status --statement --csv --since 2026-11-03").is_ok());
+        assert!(parse("client status --json --statement --since 1800000000").is_ok());
+        assert!(parse("client revoke").is_ok());
         for bad in [
             "client send",
             "client send bobo text --file x",
@@ -436,6 +463,9 @@ mod tests {
             "client authorize --limit lots",
             "client quote",
             "client listen --mode all",
+            "client status --csv",
+            "client status --since 2026-11-03",
+            "client status --statement --since 2026-02-30",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }

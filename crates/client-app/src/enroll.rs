@@ -33,6 +33,8 @@ pub(crate) struct Enrolled {
 pub(crate) struct Wish {
     /// The limit, if it was named; else the default, or what the node granted.
     pub(crate) limit_pusd: Option<u64>,
+    /// Sign on a new channel, because the old one was revoked.
+    pub(crate) new_channel: bool,
     pub(crate) invite: Option<String>,
     pub(crate) strangers_bytes_per_day: Option<u64>,
     /// Go on listening on the connection that brings the answer.
@@ -76,6 +78,8 @@ pub(crate) async fn enroll(
             // If the invite was not ours after all, then that is the news, not the grant.
             Some(Reason::NotBacked { .. }) => return Err(bad_invite.unwrap_or(error)),
             Some(Reason::BadInvite) if wish.invite.take().is_some() => bad_invite = Some(error),
+            // Taken back on this channel: who registers again means a new one.
+            Some(Reason::Revoked) if !wish.new_channel => wish.new_channel = true,
             // The answers to these may have been lost on the way.
             Some(Reason::PossessionNotProved) => {}
             _ => return Err(error),
@@ -98,6 +102,7 @@ async fn attempt(
         strangers_bytes_per_day: wish
             .strangers_bytes_per_day
             .or(Some(ctx.config.strangers_bytes_per_day)),
+        new_channel: wish.new_channel,
         ..Terms::default()
     };
     let wallets = ctx.wallets()?;

@@ -256,7 +256,9 @@ fn advice(reason: &Reason) -> Option<String> {
             "raise the limit: client authorize --limit USD ({} more is needed)",
             format_usd(u128::from(*needed_pusd))
         ),
-        Reason::AuthorizationExpired => "sign a new one: client authorize --limit USD".to_owned(),
+        Reason::AuthorizationExpired | Reason::Revoked => {
+            "sign a new one: client authorize --limit USD".to_owned()
+        }
         Reason::NotRegistered => "register first: client register --node ADDRESS".to_owned(),
         Reason::StaleTime { node_time } => {
             format!("set this machine's clock; the node's says {node_time} (unix time)")

@@ -204,6 +204,7 @@ pub(crate) mod tests {
             takes_clients,
             sizes: vec![16_000, 1_000_000],
             prices: Prices::default(),
+            prices_until: NOW + 86_400,
             minimum_authorization: 1_000_000,
             retention_secs: 86_400,
             valid_from: NOW,

@@ -10,6 +10,24 @@ pub(crate) fn utc(unix: u64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// Reads a unix time, or a date as the second on which it begins (UTC).
+pub(crate) fn parse(text: &str) -> Result<u64, String> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits {
+        return text.parse().map_err(|_| format!("{text} is too late"));
+    }
+    // Years of four digits only: there are not many days to look through.
+    let day = (0..DAYS_MAX).find(|day| {
+        let (year, month, day) = date(*day);
+        text == format!("{year:04}-{month:02}-{day:02}")
+    });
+    day.map(|day| day * SECS_PER_DAY)
+        .ok_or_else(|| format!("'{text}' is no date: write YYYY-MM-DD or a unix time"))
+}
+
+/// Days from 1970-01-01 to 2199-12-31.
+const DAYS_MAX: u64 = 84_006;
+
 /// The Gregorian date of a day counted from 1970-01-01. Years are taken to begin in March, so that
 /// the leap day is the last.
 const fn date(days: u64) -> (u64, u64, u64) {
@@ -48,6 +66,25 @@ mod tests {
             (4_107_542_400, "2100-03-01 00:00:00Z"),
         ] {
             assert_eq!(utc(unix), text);
+        }
+    }
+
+    #[test]
+    fn dates_are_read_as_they_are_written() {
+        assert_eq!(parse("1970-01-01"), Ok(0));
+        assert_eq!(parse("2000-02-29"), Ok(951_782_400));
+        assert_eq!(parse("2199-12-31"), Ok((DAYS_MAX - 1) * SECS_PER_DAY));
+        assert_eq!(parse("1800000000"), Ok(1_800_000_000));
+        for bad in [
+            "",
+            "2001-02-29",
+            "2026-1-1",
+            "-5",
+            "1969-12-31",
+            "yesterday",
+            "99999999999999999999",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use layer_minus_message::{
     Acceptance, AcceptanceBody, Answer, Card, Content, NodeRecord, SignedDocument, Standing,
+    Statement,
 };
 use layer_minus_seal::{RecordOpener, ReplyKey};
 use layer_minus_wallet::Address;
@@ -114,6 +115,8 @@ pub const fn name_of(answer: &Answer) -> &'static str {
         Answer::Directory { .. } => "directory",
         Answer::Has { .. } => "has",
         Answer::Authorized(_) => "authorized",
+        Answer::Revoked(_) => "revoked",
+        Answer::Statement(_) => "statement",
         Answer::Unregistered => "unregistered",
         Answer::Acknowledged => "acknowledged",
         Answer::LaneOpen { .. } => "lane-open",
@@ -144,7 +147,7 @@ pub fn expect_challenge(content: Content) -> Result<Vec<u8>, SdkError> {
     }
 }
 
-/// What `confirm`, `status` and `authorize` answer: account and mailbox.
+/// What `confirm`, `status`, `authorize` and `revoke` answer: account and mailbox.
 ///
 /// # Errors
 /// [`SdkError::Refused`], [`SdkError::Unexpected`].
@@ -153,9 +156,23 @@ pub fn expect_standing(content: Content) -> Result<Standing, SdkError> {
         Answer::Registered(standing)
         | Answer::Status(standing)
         | Answer::Authorized(standing)
+        | Answer::Revoked(standing)
         | Answer::Listening { standing, .. } => Ok(standing),
         other => Err(unexpected("registered, status or authorized", &other)),
     }
+}
+
+/// What `statement` answers, checked: its lines follow each other and add up.
+///
+/// # Errors
+/// [`SdkError::Refused`], [`SdkError::Unexpected`], [`SdkError::Message`].
+pub fn expect_statement(content: Content) -> Result<Statement, SdkError> {
+    let answer = answer_of(content)?;
+    let Answer::Statement(statement) = answer else {
+        return Err(unexpected("statement", &answer));
+    };
+    statement.check()?;
+    Ok(statement)
 }
 
 /// What `ack` answers.

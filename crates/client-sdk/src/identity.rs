@@ -112,6 +112,8 @@ pub struct Terms {
     pub strangers_bytes_per_day: Option<u64>,
     /// Where the authorization could be settled.
     pub chain: Chain,
+    /// Sign on a new channel, whatever there is: the old one was revoked.
+    pub new_channel: bool,
 }
 
 impl Identity {
@@ -273,7 +275,8 @@ impl Identity {
     ) -> Result<Authorization, SdkError> {
         let known = self.membership.as_ref().filter(|membership| {
             let old = &membership.authorization;
-            membership.node == node.node()
+            !terms.new_channel
+                && membership.node == node.node()
                 && old.receiver == node.body.cash
                 && old.payer == cash.address()
                 && old.chain == terms.chain

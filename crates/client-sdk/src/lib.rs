@@ -70,6 +70,7 @@ pub mod quote;
 pub mod receive;
 pub mod request;
 pub mod route;
+pub mod statement;
 pub mod wait;
 
 pub use ack::{AckBook, Acknowledgement};
@@ -84,4 +85,5 @@ pub use quote::{Quote, quote, quote_least, quote_packets};
 pub use receive::{Foreign, Received};
 pub use request::Desk;
 pub use route::{HOPS_MAX, Network, Outgoing, Route};
+pub use statement::StatementBook;
 pub use wait::Backoff;

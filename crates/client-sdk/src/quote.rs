@@ -1,12 +1,12 @@
 //! What it will cost, before anything is sent.
 
+use layer_minus_ledger::{Amount, LedgerError};
 use layer_minus_message::Prices;
 use layer_minus_packet::Sizes;
 
 use crate::content::part_bytes;
 
-const HOURS_PER_DAY: u128 = 24;
-const BYTES_PER_KB: u128 = 1_000;
+const SECS_PER_DAY: u128 = 24 * 3_600;
 
 /// Price and size of sending a content. Amounts are picodollars, and the recipient's: whoever takes
 /// mail pays for its passes, and says beforehand how much of it strangers may send.
@@ -28,6 +28,8 @@ pub struct Quote {
     pub storage_per_day_pusd: u128,
     /// What the node passes on to the relays of both passes, out of the above.
     pub relays_pusd: u128,
+    /// Bytes that pass free of charge each day, not taken off above: others may have used them up.
+    pub free_bytes_per_day: u64,
 }
 
 impl Quote {
@@ -74,10 +76,25 @@ pub fn quote_packets(
     sizes: &Sizes,
     hops: usize,
 ) -> Quote {
-    let packets = full.saturating_add(u64::from(last.is_some()));
-    let wire = (u128::from(full) * sizes.largest() as u128)
-        .saturating_add(last.unwrap_or_default() as u128);
-    let hours = u128::from(prices.storage_per_kb_hour) * HOURS_PER_DAY;
+    let large = Packets {
+        count: full,
+        size: sizes.largest() as u64,
+    };
+    let last = Packets {
+        count: u64::from(last.is_some()),
+        size: last.unwrap_or_default() as u64,
+    };
+    let packets = large.count.saturating_add(last.count);
+    let sum = |each: &dyn Fn(u64) -> u128| {
+        let of = |packets: &Packets| u128::from(packets.count).saturating_mul(each(packets.size));
+        of(&large).saturating_add(of(&last))
+    };
+    let wire = sum(&u128::from);
+    let way_in = |size| in_full(prices.in_price(size));
+    let push = |size| in_full(prices.out_price(size));
+    let relay =
+        |size, charged: Amount| u128::from(in_full(prices.relay_price(size, charged)).get());
+    let day = wire.saturating_mul(SECS_PER_DAY);
     // From the sender to the first relay, from there to each hop and to the node.
     let links = 2 + hops as u128;
     Quote {
@@ -85,11 +102,23 @@ pub fn quote_packets(
         packets: u32::try_from(packets).unwrap_or(u32::MAX),
         bytes_on_wire: narrow(wire),
         bytes_over_links: narrow(wire.saturating_mul(links)),
-        way_in_pusd: wire.saturating_mul(u128::from(prices.recipient_per_byte)),
-        push_pusd: wire.saturating_mul(u128::from(prices.recipient_per_byte)),
-        storage_per_day_pusd: wire.saturating_mul(hours) / BYTES_PER_KB,
-        relays_pusd: wire.saturating_mul(2 * u128::from(prices.relay_per_byte)),
+        way_in_pusd: sum(&|size| way_in(size).get().into()),
+        push_pusd: sum(&|size| push(size).get().into()),
+        storage_per_day_pusd: in_full(prices.storage_price(day)).get().into(),
+        relays_pusd: sum(&|size| relay(size, way_in(size)).saturating_add(relay(size, push(size)))),
+        free_bytes_per_day: prices.free_bytes_per_day,
     }
+}
+
+/// Packets of one size.
+struct Packets {
+    count: u64,
+    size: u64,
+}
+
+/// A price that does not fit is shown as the largest that does: nobody pays it.
+fn in_full(price: Result<Amount, LedgerError>) -> Amount {
+    price.unwrap_or(Amount::MAX)
 }
 
 /// Bytes of everything in a letter but its body, at least: what a seal may take, claims, a proof by a
@@ -125,6 +154,37 @@ mod tests {
         assert_eq!(quote.relays_pusd, 2 * 10_000_000); // $0.00001 a pass
         assert_eq!(quote.storage_per_day_pusd, 336_000); // $0.00000033
         assert_eq!(quote.online_pusd(), 40_000_000);
+    }
+
+    #[test]
+    fn every_packet_costs_the_minimum_at_least() {
+        let sizes = Sizes::default();
+        let prices = Prices {
+            out_per_byte: Amount::new(30),
+            minimum_charge: Amount::new(1_000_000),
+            ..Prices::default()
+        };
+        let part = part_bytes(&sizes);
+        let quote = quote(part + 1, &prices, &sizes, 0);
+        // One of 1 MB, and one of 16 kB that would cost 320,000 and 480,000.
+        assert_eq!(quote.way_in_pusd, 20_000_000 + 1_000_000);
+        assert_eq!(quote.push_pusd, 30_000_000 + 1_000_000);
+        assert_eq!(quote.relays_pusd, 2 * (10_000_000 + 160_000));
+    }
+
+    #[test]
+    fn absurd_prices_do_not_panic() {
+        let most = Amount::MAX;
+        let prices = Prices {
+            in_per_byte: most,
+            out_per_byte: most,
+            relay_per_byte: most,
+            storage_per_kb_hour: most,
+            minimum_charge: most,
+            free_bytes_per_day: u64::MAX,
+        };
+        let quote = quote(u64::MAX, &prices, &Sizes::default(), usize::MAX);
+        assert!(quote.way_in_pusd >= u128::from(u64::MAX));
     }
 
     #[test]

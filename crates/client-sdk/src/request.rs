@@ -182,6 +182,34 @@ impl<'a> Desk<'a> {
         )
     }
 
+    /// Takes the authorization back. Answer: [`expect_standing`](crate::answer::expect_standing).
+    ///
+    /// # Errors
+    /// [`SdkError::Seal`], [`SdkError::Message`].
+    pub fn revoke(
+        &self,
+        identity: &Identity,
+        now: u64,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Result<Outgoing, SdkError> {
+        self.signed(identity, &Command::Revoke, now, rng)
+    }
+
+    /// A page of the charges after number `after`, charged itself as every command is.
+    /// Answer: [`expect_statement`](crate::answer::expect_statement).
+    ///
+    /// # Errors
+    /// [`SdkError::Seal`], [`SdkError::Message`].
+    pub fn statement(
+        &self,
+        identity: &Identity,
+        after: u64,
+        now: u64,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Result<Outgoing, SdkError> {
+        self.signed(identity, &Command::Statement { after }, now, rng)
+    }
+
     /// Stop being a client. Answer: [`expect_unregistered`](crate::answer::expect_unregistered).
     ///
     /// # Errors

@@ -112,5 +112,8 @@ fn dispatch(
         Job::Operator(OperatorCommand::Ledger(LedgerCommand::Verify)) => {
             commands::operator::verify(&config, out)
         }
+        Job::Operator(OperatorCommand::Ledger(LedgerCommand::Statement { address, csv })) => {
+            commands::statement::run(&config, address, csv, out)
+        }
     }
 }

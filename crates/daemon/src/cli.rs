@@ -137,8 +137,17 @@ pub(crate) enum OperatorCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LedgerCommand {
-    /// Check every account and transfer
+    /// Check the books, what waiting mail has reserved, and every statement; works while the node runs
     Verify,
+    /// Print every charge of a client, and that they come to what it was charged
+    Statement {
+        /// The client's wallet address
+        #[arg(value_parser = layer_minus_wallet::parse_address)]
+        address: Address,
+        /// Print a table of comma-separated values, and nothing else
+        #[arg(long)]
+        csv: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -57,9 +57,13 @@ pub(crate) fn current(
             valid_from: old.body.valid_from,
             valid_until: old.body.valid_until,
             sequence: old.body.sequence,
+            prices_until: old.body.prices_until,
             ..body.clone()
         };
-        let fresh = now < renewal(&old)
+        let promised =
+            old.body.prices_until == old.body.valid_from.saturating_add(config.prices.fixed_secs);
+        let fresh = promised
+            && now < renewal(&old)
             && old.body.valid_until - old.body.valid_from == config.record.validity_secs;
         if same == old.body && fresh {
             return Ok(old);
@@ -105,6 +109,7 @@ fn body(
         takes_clients: node.takes_clients,
         sizes: sizes.collect(),
         prices: node.prices,
+        prices_until: now.saturating_add(node.prices_fixed_secs),
         minimum_authorization: node.minimum_authorization_pusd,
         retention_secs: node.retention_secs,
         valid_from: now,
@@ -150,7 +155,8 @@ mod tests {
 
         let dearer = of(&|text| text.replace("#relay_per_byte = 10", "relay_per_byte = 11"));
         let changed = current(&dearer, half);
-        assert_eq!(changed.prices.relay_per_byte, 11);
+        assert_eq!(changed.prices.relay_per_byte.get(), 11);
+        assert_eq!(changed.prices_until, half + config.prices.fixed_secs);
         assert_eq!(changed.sequence, half + 1);
         assert_eq!(kept(&dearer, half).unwrap().body, changed);
 

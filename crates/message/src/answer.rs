@@ -17,6 +17,7 @@ use crate::{
     lane::LaneNote,
     limits::{ANSWER_BYTES_MAX, DOCUMENT_BYTES_MAX},
     signed::{Proof, Purpose, SignedDocument, Signer},
+    standing::{Standing, Statement},
     text,
 };
 
@@ -106,39 +107,6 @@ impl Acceptance {
     }
 }
 
-/// A client's account and mailbox at its node. Amounts in picodollars.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Standing {
-    /// Cumulative limit that the client authorized and the node accepted.
-    #[serde(with = "text::decimal")]
-    pub limit_pusd: u64,
-    /// Charged so far.
-    #[serde(with = "text::decimal")]
-    pub charged_pusd: u64,
-    /// Reserved for mail that waits.
-    #[serde(with = "text::decimal")]
-    pub reserved_pusd: u64,
-    /// Bytes passed and charged, in and out, at list size.
-    #[serde(with = "text::decimal")]
-    pub passed_bytes: u64,
-    /// Last second of the authorization, unix time.
-    #[serde(with = "text::decimal")]
-    pub authorized_until: u64,
-    /// Packets waiting.
-    #[serde(with = "text::decimal")]
-    pub waiting_packets: u64,
-    /// Bytes waiting.
-    #[serde(with = "text::decimal")]
-    pub waiting_bytes: u64,
-    /// Room of the mailbox, bytes.
-    #[serde(with = "text::decimal")]
-    pub mailbox_bytes_max: u64,
-    /// Connections open now.
-    #[serde(with = "text::decimal")]
-    pub connections: u64,
-}
-
 /// The secret of a lane: it authenticates what one node forwards to another.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 #[serde(transparent)]
@@ -191,6 +159,10 @@ pub enum Answer {
     },
     /// The authorization counts.
     Authorized(Standing),
+    /// The authorization counts no more.
+    Revoked(Standing),
+    /// A page of the statement.
+    Statement(Statement),
     /// No longer a client.
     #[serde(deserialize_with = "text::nothing")]
     Unregistered,

@@ -171,6 +171,16 @@ pub enum Command {
     },
     /// Replace the authorization by one with a higher limit or later expiry.
     Authorize(Box<Authorization>),
+    /// Take the authorization back: from now on nothing is deducted beyond what is reserved or
+    /// charged. Its channel takes no other.
+    #[serde(deserialize_with = "text::nothing")]
+    Revoke,
+    /// The charges, a page at a time.
+    Statement {
+        /// Continue after this number; 0 for the beginning.
+        #[serde(with = "text::decimal")]
+        after: u64,
+    },
     /// Stop being a client; waiting mail is dropped.
     #[serde(deserialize_with = "text::nothing")]
     Unregister,
@@ -216,6 +226,8 @@ impl Command {
             Self::Directory { .. } => "directory",
             Self::WhoHas { .. } => "who-has",
             Self::Authorize(_) => "authorize",
+            Self::Revoke => "revoke",
+            Self::Statement { .. } => "statement",
             Self::Unregister => "unregister",
             Self::Lane { .. } => "lane",
             Self::Collect { .. } => "collect",

@@ -180,6 +180,10 @@ pub enum Reason {
     #[error("authorization has expired")]
     #[serde(deserialize_with = "text::nothing")]
     AuthorizationExpired,
+    /// The client took the authorization back. Sign one on a new channel.
+    #[error("authorization was revoked")]
+    #[serde(deserialize_with = "text::nothing")]
+    Revoked,
     /// The authorized limit is under the node's minimum.
     #[error("authorization is too small: at least {minimum_pusd} p$ needed")]
     AuthorizationTooSmall {
@@ -188,9 +192,9 @@ pub enum Reason {
         minimum_pusd: u64,
     },
     /// The authorized limit is over what backs it.
-    #[error("authorization is not backed: the node granted {granted_pusd} p$")]
+    #[error("authorization is not backed: {granted_pusd} p$ stand behind it")]
     NotBacked {
-        /// What the node granted, in picodollars.
+        /// What the node granted and an escrow holds, in picodollars.
         #[serde(with = "text::decimal")]
         granted_pusd: u64,
     },

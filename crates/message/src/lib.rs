@@ -61,10 +61,11 @@ pub mod letter;
 pub mod limits;
 pub mod record;
 pub mod signed;
+pub mod standing;
 pub mod text;
 pub mod typed;
 
-pub use answer::{Acceptance, AcceptanceBody, Answer, Content, LaneKey, PushedPacket, Standing};
+pub use answer::{Acceptance, AcceptanceBody, Answer, Content, LaneKey, PushedPacket};
 pub use authorization::Authorization;
 pub use card::{Card, CardBody, FullCard, ShortCard};
 pub use channel::{Chain, Channel};
@@ -74,6 +75,9 @@ pub use command::{
 pub use error::{MessageError, Reason};
 pub use frame::{Frame, InboxToken, Kind, Unread};
 pub use lane::{LaneNote, LaneParty, LaneVoucher, lane_channel};
+/// What a node charges, as records and standings say it.
+pub use layer_minus_ledger::Tariff as Prices;
 pub use letter::{Claims, Letter, Part};
-pub use record::{NodeRecord, Prices, RecordBody};
+pub use record::{NodeRecord, RecordBody};
 pub use signed::{Proof, Purpose, SignedDocument, Signer};
+pub use standing::{Charge, ChargeKind, Paused, Standing, Statement};

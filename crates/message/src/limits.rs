@@ -12,6 +12,8 @@ pub const COMMAND_BYTES_MAX: usize = 7_000;
 pub const DOCUMENT_BYTES_MAX: usize = 12_000;
 /// Longest JSON of an answer, bytes; it has to fit the largest of [`ANSWER_SIZES`].
 pub const ANSWER_BYTES_MAX: usize = 63_900;
+/// Most lines on one page of a statement: they fit an answer whatever their numbers are.
+pub const STATEMENT_CHARGES_MAX: usize = 256;
 /// Longest network id, bytes.
 pub const NETWORK_ID_BYTES_MAX: usize = 64;
 /// How far the clocks of a signer and of a node may differ, seconds.

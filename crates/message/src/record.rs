@@ -1,6 +1,7 @@
 //! Node records: where a node is, what it charges, which key opens its layers.
 
 use alloy_primitives::keccak256;
+use layer_minus_ledger::Tariff;
 use layer_minus_seal::Certificate;
 use layer_minus_wallet::{Address, Wallet, typed as eip712};
 use serde::{Deserialize, Serialize};
@@ -13,32 +14,6 @@ use crate::{
     signed::SignedDocument,
     text, typed,
 };
-
-/// What a node charges, in picodollars.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Prices {
-    /// Per byte of a pass, to the client.
-    #[serde(with = "text::decimal")]
-    pub recipient_per_byte: u64,
-    /// Per byte of a pass, to the forwarder.
-    #[serde(with = "text::decimal")]
-    pub relay_per_byte: u64,
-    /// Per kB and hour of storage.
-    #[serde(with = "text::decimal")]
-    pub storage_per_kb_hour: u64,
-}
-
-impl Default for Prices {
-    /// The whitepaper's.
-    fn default() -> Self {
-        Self {
-            recipient_per_byte: 20,
-            relay_per_byte: 10,
-            storage_per_kb_hour: 14,
-        }
-    }
-}
 
 /// What a node announces.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,8 +43,11 @@ pub struct RecordBody {
     pub takes_clients: bool,
     /// The exact packet sizes it takes, bytes, ascending.
     pub sizes: Vec<u32>,
-    /// What it charges.
-    pub prices: Prices,
+    /// What it charges and pays.
+    pub prices: Tariff,
+    /// Until when, unix time, these prices are fixed for whoever registers or renews now.
+    #[serde(with = "text::decimal")]
+    pub prices_until: u64,
     /// The smallest limit that a client may authorize, picodollars.
     #[serde(with = "text::decimal")]
     pub minimum_authorization: u64,

@@ -1,19 +1,41 @@
 //! What a client asks of its account, and what a stranger may know of it.
 
-use layer_minus_ledger::{DebitLimit, Op};
-use layer_minus_message::{Answer, Authorization, Reason, Standing};
+use layer_minus_delivery::DailyQuota;
+use layer_minus_ledger::{Amount, Op};
+use layer_minus_message::{Answer, Authorization, Paused, Prices, Reason, Standing};
 use layer_minus_wallet::Address;
 
 use crate::{
     event::Request,
-    money::{self, code},
+    money::{self, PassPrice, code},
     node::{CLIENTS_KEY, Parts},
+    paper::is_over,
+    purse,
+    rows::ClientRow,
     store::{Store, StoreError, Table},
-    tx::{BookError, Stop},
+    tx::Stop,
 };
 
 /// Most packets that leave with a client that unregisters.
 const UNREGISTER_PACKETS_MAX: usize = 50_000;
+
+/// The pass of a command.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pass {
+    pub(crate) lane: Option<Address>,
+    pub(crate) size_bytes: u32,
+    pub(crate) mark: [u8; 32],
+}
+
+impl Pass {
+    pub(crate) fn of(request: &Request) -> Self {
+        Self {
+            lane: request.lane,
+            size_bytes: request.size_bytes,
+            mark: request.marks.last().map_or([0; 32], |mark| mark.digest),
+        }
+    }
+}
 
 impl<S: Store> Parts<'_, S> {
     /// Charges a command's pass to the client who gave it and credits the lane it came on.
@@ -23,67 +45,97 @@ impl<S: Store> Parts<'_, S> {
         wallet: &Address,
     ) -> Result<(), Stop> {
         let client = self.registered(wallet)?;
-        if client.authorization.expires_at < self.tx.now {
-            return Err(Reason::AuthorizationExpired.into());
+        if let Some(reason) = self.purse().stopped(&client) {
+            return Err(reason.into());
         }
-        let mark = request.marks.last().map_or([0; 32], |mark| mark.digest);
-        let ops = self.command_ops(wallet, request.lane, request.size_bytes, &mark)?;
-        if let Err(stop) = self.tx.book_or(&ops, Reason::RecipientCannotPay) {
-            return Err(match stop {
-                // Here it is the client who asks, and may know the figures.
-                Stop::Refuse(Reason::RecipientCannotPay) => {
-                    self.exhausted(wallet, request.size_bytes)?.into()
-                }
-                other => other,
-            });
+        let account = money::client_account(wallet);
+        let mut free = self.tx.tally(&account)?.free;
+        let prices = self.purse().prices(&client);
+        let mut ops = vec![(self.limit_op(&client)?, 0)];
+        let pass = Pass::of(request);
+        let charged = self.pass_ops(wallet, &prices, &mut free, pass, &mut ops)?;
+        match self.tx.charge(&ops) {
+            Ok(()) => {}
+            // Here it is the client who asks, and may know the figures.
+            Err(error) if is_over(&error) => {
+                return Err(self.purse().why_not(&client, charged.get().into())?.into());
+            }
+            Err(error) => return Err(error.into()),
         }
         self.paid(request.lane);
+        self.count_pass(wallet, free, request.size_bytes)
+    }
+
+    /// Counts a pass that was charged, or was free, in the mailbox and in the day's allowance.
+    fn count_pass(
+        &mut self,
+        wallet: &Address,
+        free: DailyQuota,
+        size_bytes: u32,
+    ) -> Result<(), Stop> {
+        self.tx.put_free(&money::client_account(wallet), free)?;
         let mut row = self.tx.mailbox(wallet)?;
-        row.passed_bytes = row
-            .passed_bytes
-            .saturating_add(u64::from(request.size_bytes));
+        row.passed_bytes = row.passed_bytes.saturating_add(u64::from(size_bytes));
         Ok(self.tx.put_mailbox(wallet, &row)?)
     }
 
-    fn exhausted(&self, wallet: &Address, size_bytes: u32) -> Result<Reason, StoreError> {
-        let price = money::pass_price(&self.config.prices, size_bytes)?;
-        Ok(Reason::Exhausted {
-            available_pusd: crate::push::left(&self.standing(wallet)?),
-            needed_pusd: price.client.get(),
-        })
-    }
-
-    pub(crate) fn command_ops(
+    /// Adds what a command's pass moves; returns what the client pays for it.
+    pub(crate) fn pass_ops(
         &self,
         wallet: &Address,
-        lane: Option<Address>,
-        size_bytes: u32,
-        mark: &[u8; 32],
-    ) -> Result<Vec<Op>, StoreError> {
-        let price = money::pass_price(&self.config.prices, size_bytes)?;
+        prices: &Prices,
+        free: &mut DailyQuota,
+        pass: Pass,
+        ops: &mut Vec<(Op, u32)>,
+    ) -> Result<Amount, StoreError> {
+        let size = pass.size_bytes;
+        let mut charged = purse::price(prices.in_price(size.into()))?;
+        if purse::take_free(free, prices, self.tx.now, size, charged) {
+            charged = Amount::ZERO;
+        }
+        let price = PassPrice::new(&self.config.prices, size, charged)?;
         // The mark is the sender's choice and is forgotten with its frame; the time is the node's.
         let now = self.tx.now.to_be_bytes();
-        let content: [&[u8]; 3] = [wallet.as_slice(), mark, &now];
-        let mut ops = Vec::with_capacity(3);
-        if !price.client.is_zero() {
-            ops.push(Op::Transfer {
+        let content: [&[u8]; 3] = [wallet.as_slice(), &pass.mark, &now];
+        if !charged.is_zero() {
+            let op = Op::Transfer {
                 id: self.ids.transfer("command", &content),
                 debit: money::client_account(wallet),
                 credit: money::income_account(),
-                amount: price.client,
+                amount: charged,
                 code: code::COMMAND,
-            });
+            };
+            ops.push((op, size));
         }
         let id = self.ids.transfer("command lane", &content);
-        ops.extend(self.tx.lane_ops(lane, id, price)?);
-        Ok(ops)
+        let lane = self.tx.lane_ops(pass.lane, id, price)?;
+        ops.extend(lane.into_iter().map(|op| (op, size)));
+        Ok(charged)
     }
 
+    /// Answered also to a client that cannot pay for it: it tells no more than the refusal would.
     pub(crate) fn status(&mut self, request: &Request, wallet: Address) -> Result<(), Stop> {
         self.registered(&wallet)?;
-        self.charge_command(request, &wallet)?;
+        match self.charge_command(request, &wallet) {
+            Ok(()) => {}
+            Err(Stop::Refuse(reason)) if reason.paused().is_some() => {}
+            Err(other) => return Err(other),
+        }
         let standing = self.standing(&wallet)?;
         self.tx.answer(request.id, Answer::Status(standing));
+        Ok(())
+    }
+
+    /// A page of the charges, this command's own among them.
+    pub(crate) fn statement(
+        &mut self,
+        request: &Request,
+        wallet: Address,
+        after: u64,
+    ) -> Result<(), Stop> {
+        self.charge_command(request, &wallet)?;
+        let page = self.tx.statement(&money::client_account(&wallet), after)?;
+        self.tx.answer(request.id, Answer::Statement(page));
         Ok(())
     }
 
@@ -92,7 +144,10 @@ impl<S: Store> Parts<'_, S> {
             return Ok(Standing::default());
         };
         let row = self.tx.mailbox(wallet)?;
-        let account = self.tx.account(&money::client_account(wallet))?;
+        let id = money::client_account(wallet);
+        let account = self.tx.account(&id)?;
+        let prices = self.purse().prices(&client);
+        let free = self.tx.tally(&id)?.free;
         let narrow = |sum: u128| u64::try_from(sum).unwrap_or(u64::MAX);
         let connections = self
             .live
@@ -100,7 +155,7 @@ impl<S: Store> Parts<'_, S> {
             .get(wallet)
             .map_or(0, |ids| ids.len() as u64);
         Ok(Standing {
-            limit_pusd: narrow(client.authorization.limit_pusd()),
+            limit_pusd: narrow(self.purse().ceiling(&client)?),
             charged_pusd: account
                 .as_ref()
                 .map_or(0, |account| narrow(account.debits_posted)),
@@ -108,12 +163,28 @@ impl<S: Store> Parts<'_, S> {
                 .as_ref()
                 .map_or(0, |account| narrow(account.debits_pending)),
             passed_bytes: row.passed_bytes,
-            authorized_until: client.authorization.expires_at,
+            authorized_until: client.paper.authorization.expires_at,
             waiting_packets: row.mailbox.count,
             waiting_bytes: row.mailbox.bytes,
             mailbox_bytes_max: self.config.mailbox_bytes_max,
             connections,
+            prices,
+            prices_until: client.terms.fixed_until,
+            free_bytes_left: free.left(self.tx.now, prices.free_bytes_per_day),
+            paused: self.paused_now(&client)?,
         })
+    }
+
+    /// The state that a client is told of: of its account, or of a stream that waits for more than is
+    /// left.
+    fn paused_now(&self, client: &ClientRow) -> Result<Option<Paused>, StoreError> {
+        if let Some(reason) = self.purse().paused(client)? {
+            return Ok(reason.paused());
+        }
+        let streams = self.live.of_client(&client.wallet);
+        Ok(streams
+            .iter()
+            .find_map(|id| self.live.connections.get(id)?.paused))
     }
 
     pub(crate) fn card(&mut self, request: &Request, wallet: &Address) -> Result<(), Stop> {
@@ -132,39 +203,30 @@ impl<S: Store> Parts<'_, S> {
     ) -> Result<(), Stop> {
         let mut client = self.registered(&wallet)?;
         self.check_authorization(wallet, &authorization, None)?;
+        let switch = self.switch(wallet, Some(&client.paper), authorization)?;
         let account = money::client_account(&wallet);
-        let limit = DebitLimit::UpTo(authorization.limit_pusd());
-        let mark = request.marks.last().map_or([0; 32], |mark| mark.digest);
-        let mut ops = vec![Op::SetLimit { account, limit }];
-        ops.extend(self.command_ops(&wallet, request.lane, request.size_bytes, &mark)?);
-        match self.tx.book(&ops) {
+        let mut free = self.tx.tally(&account)?.free;
+        let prices = self.purse().prices(&client);
+        let mut ops = vec![(self.switch_op(&wallet, &switch)?, 0)];
+        let pass = Pass::of(request);
+        let charged = self.pass_ops(&wallet, &prices, &mut free, pass, &mut ops)?;
+        match self.tx.charge(&ops) {
             Ok(()) => {}
-            Err(BookError::Refused(layer_minus_ledger::Refusal::LimitBelowUse {
-                used, ..
-            })) => {
-                let minimum_pusd = u64::try_from(used).unwrap_or(u64::MAX);
-                return Err(Reason::AuthorizationTooSmall { minimum_pusd }.into());
-            }
-            Err(BookError::Refused(_)) => {
-                let needed_pusd = money::pass_price(&self.config.prices, request.size_bytes)?
-                    .client
-                    .get();
+            Err(error) if is_over(&error) => {
+                let (available_pusd, needed_pusd) = (0, charged.get());
                 return Err(Reason::Exhausted {
-                    available_pusd: 0,
+                    available_pusd,
                     needed_pusd,
                 }
                 .into());
             }
-            Err(BookError::Store(error)) => return Err(error.into()),
+            Err(error) => return Err(error.into()),
         }
         self.paid(request.lane);
-        client.authorization = authorization;
+        self.write_switch(wallet, &switch)?;
+        client.paper = switch.paper;
         self.tx.put(Table::Clients, wallet.as_slice(), &client)?;
-        let mut row = self.tx.mailbox(&wallet)?;
-        row.passed_bytes = row
-            .passed_bytes
-            .saturating_add(u64::from(request.size_bytes));
-        self.tx.put_mailbox(&wallet, &row)?;
+        self.count_pass(&wallet, free, request.size_bytes)?;
         let standing = self.standing(&wallet)?;
         self.tx.answer(request.id, Answer::Authorized(standing));
         self.feed_later(wallet);
@@ -174,12 +236,11 @@ impl<S: Store> Parts<'_, S> {
     /// The client leaves: what waits is dropped, what it used is charged, the rest is released.
     pub(crate) fn unregister(&mut self, request: &Request, wallet: Address) -> Result<(), Stop> {
         let client = self.registered(&wallet)?;
-        // Leaving is free when nothing may be charged any more, or nothing is left to be charged.
-        if client.authorization.expires_at >= self.tx.now {
-            match self.charge_command(request, &wallet) {
-                Ok(()) | Err(Stop::Refuse(Reason::Exhausted { .. })) => {}
-                Err(stop) => return Err(stop),
-            }
+        // Leaving is free when nothing can be charged any more.
+        match self.charge_command(request, &wallet) {
+            Ok(()) => {}
+            Err(Stop::Refuse(reason)) if reason.paused().is_some() => {}
+            Err(other) => return Err(other),
         }
         for id in self.live.of_client(&wallet) {
             self.end_stream(id)?;
@@ -188,6 +249,8 @@ impl<S: Store> Parts<'_, S> {
         for (seq, packet) in self.tx.packets_after(&wallet, 0, UNREGISTER_PACKETS_MAX)? {
             self.take_out(&wallet, &mut row, seq, &packet, false)?;
         }
+        // After what waited was charged: that was on this channel too.
+        self.leave_channel(&client)?;
         for consumer in self.tx.consumers(&wallet)? {
             let key = crate::rows::consumer_key(&wallet, &consumer.id);
             self.tx.delete(Table::Consumers, &key)?;

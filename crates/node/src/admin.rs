@@ -3,20 +3,26 @@
 
 mod lanes;
 
-use layer_minus_ledger::{Account, Invariants, Transfer};
-use layer_minus_message::{letter::sha256, text};
+use layer_minus_ledger::{Account, Sum};
+use layer_minus_message::{
+    Authorization, Paused, letter::sha256, limits::STATEMENT_CHARGES_MAX, standing::Statement, text,
+};
 use layer_minus_wallet::Address;
 use rand::{CryptoRng, RngCore};
 use serde::Serialize;
 
 use crate::{
-    money,
+    config::NodeConfig,
+    journal, money,
     node::{CLIENTS_KEY, LANE_PREFIX},
-    rows::{self, MailboxRow},
+    purse::Purse,
+    rows::{self, ChannelRow, ClientRow, MailboxRow},
     store::{Store, StoreError, Table},
 };
 
 pub use lanes::{LaneBook, LanePaper, SettleError, Side, lane_books, settle_lane};
+
+pub use crate::verify::verify;
 
 /// Rows read at a time.
 const PAGE_ROWS: usize = 1_024;
@@ -96,6 +102,120 @@ pub fn invite<S: Store>(
     Ok(code)
 }
 
+/// A page of what a client was charged, also of one that has left: the lines after number `after`.
+pub fn statement<S: Store>(
+    store: &S,
+    client: &Address,
+    after: u64,
+) -> Result<Statement, StoreError> {
+    let account = money::client_account(client);
+    journal::statement(store, &account, after, STATEMENT_CHARGES_MAX)
+}
+
+/// What a client can pay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Means {
+    /// The client.
+    pub client: Address,
+    /// Charged so far, picodollars.
+    pub charged_pusd: Sum,
+    /// Reserved, picodollars.
+    pub reserved_pusd: Sum,
+    /// Up to how much may be charged in all, now, picodollars.
+    pub limit_pusd: Sum,
+    /// Why its mail waits, if it does.
+    pub paused: Option<Paused>,
+}
+
+/// What each client can pay now, by wallet. `smallest_bytes` is the smallest packet that the node
+/// takes.
+pub fn means<S: Store>(
+    store: &S,
+    config: &NodeConfig,
+    smallest_bytes: u32,
+    now: u64,
+    mut visit: impl FnMut(Means),
+) -> Result<(), StoreError> {
+    let purse = Purse {
+        store,
+        config,
+        smallest_bytes,
+        now,
+    };
+    each(store, Table::Clients, |key, value| {
+        let client: ClientRow = rows::from_json(Table::Clients, key, value)?;
+        let account = account(store, money::client_account(&client.wallet))?;
+        let (charged, reserved) =
+            account.map_or((0, 0), |it| (it.debits_posted, it.debits_pending));
+        visit(Means {
+            client: client.wallet,
+            charged_pusd: Sum::new(charged),
+            reserved_pusd: Sum::new(reserved),
+            limit_pusd: Sum::new(purse.ceiling(&client)?),
+            paused: purse.paused(&client)?.and_then(|reason| reason.paused()),
+        });
+        Ok(())
+    })
+}
+
+/// A channel of a client, as it is to be cashed.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    /// Its id.
+    pub id: [u8; 32],
+    /// The client that it is bound to.
+    pub client: Address,
+    /// The newest paper.
+    pub authorization: Authorization,
+    /// Charged on it, picodollars.
+    pub charged_pusd: Sum,
+    /// Whether the client took it back.
+    pub revoked: bool,
+}
+
+/// Up to `limit` channels with ids after `after`, in order of id.
+pub fn channels<S: Store>(
+    store: &S,
+    after: Option<[u8; 32]>,
+    limit: usize,
+) -> Result<Vec<Channel>, StoreError> {
+    let mut from = after.map_or_else(Vec::new, |after| after.to_vec());
+    if after.is_some() {
+        from.push(0);
+    }
+    let rows = store.scan(Table::Channels, &from, &[0xff; 33], limit)?;
+    rows.iter()
+        .map(|(key, value)| {
+            let row: ChannelRow = rows::from_json(Table::Channels, key, value)?;
+            let id = key
+                .as_slice()
+                .try_into()
+                .map_err(|_| damaged(Table::Channels, key))?;
+            let wallet = row.client;
+            let current: Option<ClientRow> = match store.get(Table::Clients, wallet.as_slice())? {
+                Some(bytes) => Some(rows::from_json(Table::Clients, wallet.as_slice(), &bytes)?),
+                None => None,
+            };
+            // Of the channel in use, the account says what was charged.
+            let charged_pusd = match current.filter(|client| client.paper.channel == id) {
+                Some(client) => {
+                    let account = account(store, money::client_account(&wallet))?;
+                    let charged = account.map_or(0, |account| account.debits_posted);
+                    Sum::new(charged.saturating_sub(client.paper.base_pusd.get()))
+                }
+                None => row.charged_pusd,
+            };
+            Ok(Channel {
+                id,
+                client: wallet,
+                authorization: row.authorization,
+                charged_pusd,
+                revoked: row.revoked,
+            })
+        })
+        .collect()
+}
+
 /// What a lane earned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LaneTotal {
@@ -127,7 +247,7 @@ pub struct Totals {
     pub reserved_pusd: u64,
     /// By lane.
     pub lanes: Vec<LaneTotal>,
-    /// Debits equal credits, no account is over its limit, no reservation is lost.
+    /// Whether [`verify`] finds nothing.
     pub ledger_balanced: bool,
 }
 
@@ -173,31 +293,6 @@ pub fn totals<S: Store>(store: &S) -> Result<Totals, StoreError> {
         });
     }
     Ok(totals)
-}
-
-/// Checks the ledger: the reason if it does not balance.
-pub fn verify<S: Store>(store: &S) -> Result<Result<(), String>, StoreError> {
-    let mut invariants = Invariants::new();
-    let mut broken: Option<String> = None;
-    each(store, Table::Accounts, |key, value| {
-        let account = Account::from_bytes(value).map_err(|_| damaged(Table::Accounts, key))?;
-        if let Err(violation) = invariants.account(&account) {
-            broken.get_or_insert_with(|| violation.to_string());
-        }
-        Ok(())
-    })?;
-    each(store, Table::Transfers, |key, value| {
-        let transfer = Transfer::from_bytes(value).map_err(|_| damaged(Table::Transfers, key))?;
-        if let Err(violation) = invariants.transfer(&transfer) {
-            broken.get_or_insert_with(|| violation.to_string());
-        }
-        Ok(())
-    })?;
-    Ok(match (broken, invariants.finish()) {
-        (Some(reason), _) => Err(reason),
-        (None, Err(violation)) => Err(violation.to_string()),
-        (None, Ok(_)) => Ok(()),
-    })
 }
 
 fn damaged(table: Table, key: &[u8]) -> StoreError {

@@ -35,6 +35,7 @@ impl<S: Store> Node<S> {
     fn tend_streams(&mut self, batch: &mut Batch, now: u64) {
         let (heartbeat, slow) = (self.config.heartbeat_secs, self.config.slow_reader_secs);
         let mut stuck: Vec<(ConnectionId, Address)> = Vec::new();
+        let mut paused: Vec<ConnectionId> = Vec::new();
         for (id, connection) in &mut self.live.connections {
             match &connection.in_flight {
                 Some(push) if now.saturating_sub(push.since) > slow => {
@@ -47,6 +48,10 @@ impl<S: Store> Node<S> {
                         connection: *id,
                         answer: Box::new(Answer::Heartbeat { node_time: now }),
                     });
+                    // What the operator grants is not told: whoever waits looks at each beat.
+                    if connection.paused.is_some() {
+                        paused.push(*id);
+                    }
                 }
                 None => {}
             }
@@ -60,6 +65,18 @@ impl<S: Store> Node<S> {
                     for connection in self.live.of_client(&client) {
                         self.live.remove(connection);
                     }
+                    batch.error.get_or_insert(error);
+                }
+            }
+        }
+        for id in paused {
+            let fed = self.transact(now, |parts| match parts.feed(id, None) {
+                Err(Stop::Store(error)) => Err(error),
+                Ok(()) | Err(Stop::Refuse(_)) => Ok(()),
+            });
+            match fed {
+                Ok(((), effects)) => batch.effects.extend(effects),
+                Err(error) => {
                     batch.error.get_or_insert(error);
                 }
             }

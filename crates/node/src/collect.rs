@@ -1,7 +1,7 @@
 //! Acknowledgements, and what becomes of a packet that nobody needs any more.
 
 use layer_minus_delivery::{ConsumerId, DeliveryError, Gap, Mode, floor, taken_by_all};
-use layer_minus_ledger::{Amount, Op};
+use layer_minus_ledger::Op;
 use layer_minus_message::{Answer, Reason};
 use layer_minus_wallet::Address;
 
@@ -145,7 +145,7 @@ impl<S: Store> Parts<'_, S> {
         self.charge_storage(row, packet)?;
         if acknowledged && packet.begun && packet.pushes == 0 {
             // It was received on a stream that fell before the socket said so.
-            self.post_push(packet.push, packet, packet.lane)?;
+            self.post_push(packet.push, wallet, packet, packet.lane)?;
             let size = u64::from(packet.size_bytes);
             row.passed_bytes = row.passed_bytes.saturating_add(size);
         } else {
@@ -157,10 +157,9 @@ impl<S: Store> Parts<'_, S> {
     fn charge_storage(&mut self, row: &mut MailboxRow, packet: &PacketRow) -> Result<(), Stop> {
         let until = self.tx.now.min(packet.kept_until);
         let held = money::byte_seconds(packet.size_bytes, packet.accepted_at, until);
-        let price = Amount::new(packet.prices.storage_per_kb_hour);
         let (amount, meter) = row
             .storage
-            .charge(held, price)
+            .charge(held, packet.prices.storage_per_kb_hour)
             .map_err(|error| StoreError::Failed(error.to_string()))?;
         row.storage = meter;
         let pending = packet.storage;
@@ -168,11 +167,12 @@ impl<S: Store> Parts<'_, S> {
             return self.void(pending);
         }
         let id = self.ids.transfer("stored", &[pending.as_bytes()]);
-        self.end_reservation(Op::Post {
+        let post = Op::Post {
             id,
             pending,
             amount: Some(amount),
             last: true,
-        })
+        };
+        self.end_reservation(post, packet.size_bytes)
     }
 }

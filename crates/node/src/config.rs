@@ -27,6 +27,10 @@ pub const NEXT_STEPS_MAX: usize = 1_024;
 pub const SHARE_WINDOW: usize = 16;
 /// Most consumers of one mailbox.
 pub const CONSUMERS_MAX: usize = 64;
+/// Most channels of which it is known what an escrow holds.
+pub const BACKINGS_MAX: u64 = 1_000_000;
+/// How long the sweep leaves a statement alone after it dropped lines of it, seconds.
+pub const STATEMENT_SWEEP_SECS: u64 = 24 * 3_600;
 /// Most packets that one acknowledgement removes at once; the rest follow with the next tick.
 pub const REMOVE_MAX: usize = 512;
 
@@ -68,14 +72,20 @@ impl Default for LaneConfig {
 pub struct NodeConfig {
     /// Whether it takes clients. A relay does not.
     pub takes_clients: bool,
-    /// What it charges.
+    /// What it charges and pays.
     pub prices: Prices,
+    /// How long these prices are fixed for a client that registers or renews, seconds.
+    pub prices_fixed_secs: u64,
     /// The smallest limit that a client may authorize, picodollars.
     pub minimum_authorization_pusd: u64,
     /// Credit of a client to whom the operator granted nothing, picodollars.
     pub default_credit_pusd: u64,
     /// How long mail waits, seconds.
     pub retention_secs: u64,
+    /// How long the lines of a client's statement are kept, seconds. Their sum stays.
+    pub statement_secs: u64,
+    /// Most lines of a client's statement that are kept.
+    pub statement_lines_max: u64,
     /// Room of one mailbox, bytes at list size.
     pub mailbox_bytes_max: u64,
     /// Ceiling of what a client may allow strangers to send it, bytes a day.
@@ -99,9 +109,12 @@ impl Default for NodeConfig {
         Self {
             takes_clients: true,
             prices: Prices::default(),
+            prices_fixed_secs: 30 * 24 * 3_600,
             minimum_authorization_pusd: 1_000_000,
             default_credit_pusd: 0,
             retention_secs: 7 * 24 * 3_600,
+            statement_secs: 400 * 24 * 3_600,
+            statement_lines_max: 1_000_000,
             mailbox_bytes_max: 256_000_000,
             strangers_bytes_per_day_max: 10_000_000,
             clients_max: 1_000_000,

@@ -103,6 +103,16 @@ pub enum Event {
         /// What it said.
         note: LaneNote,
     },
+    /// Somebody looked at an escrow: this is what it holds for a channel. Repeated before `until`,
+    /// or the node stops counting on it.
+    Backing {
+        /// Id of the channel.
+        channel: [u8; 32],
+        /// What may be claimed on it in all, token units (10^6 p$); claims that were made count in.
+        units: u64,
+        /// Last second, unix time, for which that is certain: within the withdraw delay.
+        until: u64,
+    },
     /// Time passes. Expected every second or so.
     Tick,
 }

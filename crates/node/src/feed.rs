@@ -101,7 +101,7 @@ impl<S: Store> Parts<'_, S> {
         if let Some(connection) = self.live.connections.get_mut(&id) {
             connection.in_flight = Some(in_flight);
             connection.sent = connection.sent.max(seq);
-            connection.paused = false;
+            connection.paused = None;
             connection.last_record_at = now;
         }
         let position = Position {

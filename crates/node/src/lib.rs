@@ -12,6 +12,7 @@
 
 mod account;
 pub mod admin;
+pub mod backing;
 mod challenges;
 mod chores;
 mod collect;
@@ -20,6 +21,7 @@ pub mod conformance;
 pub mod event;
 mod feed;
 pub mod intake;
+mod journal;
 mod lanes;
 mod live;
 mod mail;
@@ -27,6 +29,8 @@ pub mod memory;
 pub mod money;
 mod node;
 mod paid;
+mod paper;
+mod purse;
 mod push;
 mod register;
 pub mod reply;
@@ -37,10 +41,13 @@ mod seen;
 pub mod store;
 mod sweep;
 mod tx;
+mod verify;
 
+pub use backing::Backing;
 pub use config::NodeConfig;
 pub use event::{ConnectionId, Effect, Event, LaneKey, Mark, PeerState, Request, RequestId};
 pub use intake::{Garbage, NodeKeys, Opened, Task};
 pub use node::{Batch, Lane, Node};
 pub use reply::ReplyChain;
 pub use store::{Store, StoreError, Table};
+pub use verify::Flaw;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use layer_minus_delivery::{ConsumerId, Leases, Mode};
 use layer_minus_ledger::TransferId;
-use layer_minus_message::{Card, LaneVoucher, Registration};
+use layer_minus_message::{Card, LaneVoucher, Paused, Registration};
 use layer_minus_wallet::Address;
 
 use crate::{challenges::Challenges, event::ConnectionId};
@@ -35,8 +35,8 @@ pub(crate) struct Connection {
     /// Highest number handed to it.
     pub(crate) sent: u64,
     pub(crate) in_flight: Option<InFlight>,
-    /// Delivery waits for money.
-    pub(crate) paused: bool,
+    /// Delivery waits for money, and why.
+    pub(crate) paused: Option<Paused>,
     pub(crate) last_record_at: u64,
 }
 

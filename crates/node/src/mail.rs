@@ -5,13 +5,13 @@ use layer_minus_delivery::{DeliveryError, MailboxLimits};
 use layer_minus_ledger::{Amount, Op};
 use layer_minus_message::{Acceptance, AcceptanceBody, Answer, InboxToken, Reason, letter::sha256};
 use layer_minus_packet::{Fingerprint, Recipient};
-use layer_minus_wallet::Address;
 use rand::{CryptoRng, RngCore};
 
 use crate::{
     event::Request,
-    money::{self, RESERVATION_GRACE_SECS, code},
+    money::{self, PassPrice, RESERVATION_GRACE_SECS, code},
     node::Parts,
+    paper::is_over,
     rows::{self, ClientRow, Due, KeyRow, MailboxRow, PacketRow, ReceiptRow},
     store::{Store, StoreError, Table},
     tx::Stop,
@@ -44,7 +44,7 @@ impl<S: Store> Parts<'_, S> {
             self.tx.answer(request.id, Answer::Accepted(row.acceptance));
             return Ok(());
         }
-        if client.authorization.expires_at < self.tx.now {
+        if self.purse().stopped(&client).is_some() {
             return Err(Reason::RecipientCannotPay.into());
         }
         let mut row = self.tx.mailbox(&wallet)?;
@@ -55,7 +55,7 @@ impl<S: Store> Parts<'_, S> {
             .mailbox
             .accept(u64::from(request.size_bytes))
             .map_err(mailbox_refusal)?;
-        let packet = self.charge_mail(request, &wallet, &digest)?;
+        let packet = self.charge_mail(request, &client, &digest)?;
 
         row.passed_bytes = row
             .passed_bytes
@@ -129,17 +129,20 @@ impl<S: Store> Parts<'_, S> {
     fn charge_mail(
         &mut self,
         request: &Request,
-        wallet: &Address,
+        client: &ClientRow,
         digest: &[u8; 32],
     ) -> Result<PacketRow, Stop> {
-        let now = self.tx.now;
+        let (now, size_bytes) = (self.tx.now, request.size_bytes);
         let kept_until = now.saturating_add(self.config.retention_secs);
-        let price = money::pass_price(&self.config.prices, request.size_bytes)?;
-        let storage =
-            money::storage_reserve(&self.config.prices, request.size_bytes, now, kept_until)?;
+        let wallet = &client.wallet;
+        let debit = money::client_account(wallet);
+        let prices = self.purse().prices(client);
+        let free = self.tx.tally(&debit)?.free;
+        let price = self
+            .purse()
+            .mail_price(&prices, free, size_bytes, kept_until)?;
         // The time makes mail that comes again after its receipt was forgotten a new charge.
         let content: [&[u8]; 3] = [wallet.as_slice(), digest, &now.to_be_bytes()];
-        let debit = money::client_account(wallet);
         let credit = money::income_account();
         let expires_at = kept_until.saturating_add(RESERVATION_GRACE_SECS);
         let push_id = self.ids.transfer("push", &content);
@@ -156,31 +159,44 @@ impl<S: Store> Parts<'_, S> {
             id: self.ids.transfer("mail in", &content),
             debit,
             credit,
-            amount: price.client,
+            amount: price.way_in,
             code: code::MAIL_IN,
         };
-        let mut ops: Vec<Op> = [
-            paid(price.client, mail_in),
-            paid(price.client, pend(push_id, price.client, code::PUSH)),
-            paid(storage, pend(storage_id, storage, code::STORAGE)),
+        let lane_id = self.ids.transfer("mail in lane", &content);
+        let pass = PassPrice::new(&self.config.prices, size_bytes, price.way_in)?;
+        let lane = self.tx.lane_ops(request.lane, lane_id, pass)?;
+        let ops: Vec<(Op, u32)> = [
+            Some(self.limit_op(client)?),
+            paid(price.way_in, mail_in),
+            paid(price.push, pend(push_id, price.push, code::PUSH)),
+            paid(
+                price.storage,
+                pend(storage_id, price.storage, code::STORAGE),
+            ),
         ]
         .into_iter()
         .flatten()
+        .chain(lane)
+        .map(|op| (op, size_bytes))
         .collect();
-        let lane_id = self.ids.transfer("mail in lane", &content);
-        ops.extend(self.tx.lane_ops(request.lane, lane_id, price)?);
-        self.tx.book_or(&ops, Reason::RecipientCannotPay)?;
+        match self.tx.charge(&ops) {
+            Ok(()) => {}
+            Err(error) if is_over(&error) => return Err(Reason::RecipientCannotPay.into()),
+            Err(error) => return Err(error.into()),
+        }
         self.paid(request.lane);
+        self.tx.put_free(&debit, price.free)?;
         Ok(PacketRow {
-            size_bytes: request.size_bytes,
+            size_bytes,
             accepted_at: now,
             kept_until,
             push: push_id,
+            free_push: price.free_push,
             storage: storage_id,
             pushes: 0,
             begun: false,
             lane: None,
-            prices: self.config.prices,
+            prices,
         })
     }
 

@@ -1,21 +1,22 @@
 //! What is charged, reserved and credited, as transfers of the ledger.
 //!
 //! ```text
-//! client --20 p$/byte--> income      a pass: in, pushed, command
+//! client --20 p$/byte--> income      a pass: in, pushed, command; at the client's prices
 //! client --14 p$/kB·h--> income      storage
-//! expense --10 p$/byte--> lane       to the node that carried a pass that was charged
+//! expense --10 p$/byte--> lane       to the node that carried a pass that was charged; at the
+//!                                    node's present price, and never more than was charged
 //! lane --whole units--> promised     by a voucher; see `lanes`
 //! ```
 //! Transfer ids are keyed digests of what the transfer is for, so that doing it twice is doing it once.
 
-use layer_minus_ledger::{AccountId, Amount, DebitLimit, Op, StorageMeter, TransferId};
-use layer_minus_message::{Prices, Reason};
+use layer_minus_ledger::{AccountId, Amount, DebitLimit, Op, TransferId};
+use layer_minus_message::Prices;
 use layer_minus_wallet::Address;
 use ring::hmac;
 
 use crate::{
     store::{Store, StoreError},
-    tx::{BookError, Stop, Tx},
+    tx::Tx,
 };
 
 /// Codes of transfers: what a line of a statement is for.
@@ -136,36 +137,21 @@ pub(crate) struct PassPrice {
     pub(crate) lane: Amount,
 }
 
-pub(crate) fn pass_price(prices: &Prices, size_bytes: u32) -> Result<PassPrice, StoreError> {
-    let price = |per_byte: u64| per_byte.checked_mul(u64::from(size_bytes)).map(Amount::new);
-    match (
-        price(prices.recipient_per_byte),
-        price(prices.relay_per_byte),
-    ) {
-        (Some(client), Some(lane)) => Ok(PassPrice { client, lane }),
-        _ => Err(StoreError::Failed(
-            "price of a pass does not fit 64 bits".to_owned(),
-        )),
+impl PassPrice {
+    /// A pass of `size_bytes` for which its client pays `client`; the forwarder earns what the node
+    /// announces.
+    pub(crate) fn new(
+        announced: &Prices,
+        size_bytes: u32,
+        client: Amount,
+    ) -> Result<Self, StoreError> {
+        let lane = crate::purse::price(announced.relay_price(size_bytes.into(), client))?;
+        Ok(Self { client, lane })
     }
 }
 
 pub(crate) fn byte_seconds(size_bytes: u32, from: u64, until: u64) -> u128 {
     u128::from(size_bytes) * u128::from(until.saturating_sub(from))
-}
-
-/// What storage may cost at most until `until`; a carried remainder can add one picodollar.
-pub(crate) fn storage_reserve(
-    prices: &Prices,
-    size_bytes: u32,
-    from: u64,
-    until: u64,
-) -> Result<Amount, StoreError> {
-    let price = Amount::new(prices.storage_per_kb_hour);
-    StorageMeter::default()
-        .charge(byte_seconds(size_bytes, from, until), price)
-        .ok()
-        .and_then(|(amount, _)| amount.checked_add(Amount::new(1)))
-        .ok_or_else(|| StoreError::Failed("price of storage does not fit 64 bits".to_owned()))
 }
 
 impl<S: Store> Tx<'_, S> {
@@ -201,17 +187,5 @@ impl<S: Store> Tx<'_, S> {
             code: code::LANE,
         });
         Ok(ops)
-    }
-
-    /// Books `ops`; a limit that is too low becomes `refusal`.
-    pub(crate) fn book_or(&mut self, ops: &[Op], refusal: Reason) -> Result<(), Stop> {
-        self.book(ops).map_err(|error| match error {
-            BookError::Refused(layer_minus_ledger::Refusal::OverLimit { .. }) => {
-                Stop::Refuse(refusal)
-            }
-            // One request that the ledger refuses is no failure of the store: the rest of the batch goes on.
-            BookError::Refused(_) => Stop::Refuse(Reason::Unavailable),
-            BookError::Store(error) => Stop::Store(error),
-        })
     }
 }

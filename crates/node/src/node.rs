@@ -12,6 +12,7 @@ use crate::{
     event::{Effect, Event, LaneKey, Request, RequestId},
     feed::Hungry,
     intake::NodeKeys,
+    journal::Keeping,
     live::Live,
     money::{self, Ids},
     rows::{ClientRow, LaneRow},
@@ -25,6 +26,7 @@ pub(crate) const CLIENTS_KEY: &[u8] = b"clients";
 /// Frames that expire before this time, unix seconds (8 bytes, big-endian), may have been seen and
 /// forgotten.
 pub(crate) const FORGOTTEN_KEY: &[u8] = b"forgotten";
+pub(crate) const BACKINGS_KEY: &[u8] = b"backings";
 /// Before the address of a node that ever opened a lane.
 pub(crate) const LANE_PREFIX: &[u8] = b"lane:";
 
@@ -257,6 +259,7 @@ impl<S: Store> Node<S> {
             tx: Tx {
                 store: &mut self.store,
                 now,
+                keeping: Keeping::from(&self.config),
                 effects: Vec::new(),
             },
         };
@@ -299,6 +302,7 @@ const fn request_of(event: &Event) -> Option<RequestId> {
         | Event::Closed { .. }
         | Event::LaneJoined { .. }
         | Event::Note { .. }
+        | Event::Backing { .. }
         | Event::Tick => None,
     }
 }
@@ -351,6 +355,7 @@ fn prepare(
     let mut tx = Tx {
         store,
         now,
+        keeping: Keeping::from(&NodeConfig::default()),
         effects: Vec::new(),
     };
     for account in [money::income_account(), money::expense_account()] {
@@ -445,6 +450,11 @@ impl<S: Store> Parts<'_, S> {
                 note,
             } => self.lane_joined(peer, *channel, &note)?,
             Event::Note { peer, note } => self.lane_note(peer, &note)?,
+            Event::Backing {
+                channel,
+                units,
+                until,
+            } => self.backing(&channel, units, until)?,
             // Not part of a batch: it has transactions of its own.
             Event::Tick => {}
         }
@@ -480,6 +490,8 @@ impl<S: Store> Parts<'_, S> {
             (Command::Authorize(authorization), Some(wallet)) => {
                 self.authorize(request, wallet, *authorization)
             }
+            (Command::Revoke, Some(wallet)) => self.revoke(request, wallet),
+            (Command::Statement { after }, Some(wallet)) => self.statement(request, wallet, after),
             (Command::Unregister, Some(wallet)) => self.unregister(request, wallet),
             (Command::Lane { record, held }, Some(wallet)) => {
                 self.lane(request, wallet, record, held, rng)

@@ -1,11 +1,12 @@
 //! What a push costs once it is known to have gone out, and what its lane earns.
 
-use layer_minus_ledger::{Op, Refusal, TransferId};
+use layer_minus_ledger::{Amount, Op, Refusal, TransferId};
 use layer_minus_wallet::Address;
 
 use crate::{
-    money::{self, PassPrice},
+    money::PassPrice,
     node::Parts,
+    purse::price,
     rows::PacketRow,
     store::Store,
     tx::{BookError, Stop},
@@ -16,10 +17,13 @@ impl<S: Store> Parts<'_, S> {
     pub(crate) fn post_push(
         &mut self,
         pending: TransferId,
+        client: &Address,
         packet: &PacketRow,
         lane: Option<Address>,
     ) -> Result<(), Stop> {
-        let price = money::pass_price(&packet.prices, packet.size_bytes)?;
+        let size = packet.size_bytes;
+        let charged = price(packet.prices.out_price(size.into()))?;
+        let pass = PassPrice::new(&self.config.prices, size, charged)?;
         let id = self.ids.transfer("pushed", &[pending.as_bytes()]);
         let post = Op::Post {
             id,
@@ -28,13 +32,14 @@ impl<S: Store> Parts<'_, S> {
             last: true,
         };
         let lane_id = self.ids.transfer("pushed lane", &[pending.as_bytes()]);
-        let mut ops = vec![post];
-        ops.extend(self.tx.lane_ops(lane, lane_id, price)?);
-        match self.tx.book(&ops) {
+        let mut ops = vec![(post, size)];
+        let earned = self.tx.lane_ops(lane, lane_id, pass)?;
+        ops.extend(earned.into_iter().map(|op| (op, size)));
+        match self.tx.charge(&ops) {
             Ok(()) => Ok(()),
             Err(BookError::Refused(Refusal::PendingExpired { .. })) => {
                 self.void(pending)?;
-                self.charge_late_push(pending, price, lane)
+                self.charge_late_push(pending, client, (size, charged), lane)
             }
             Err(BookError::Refused(_)) => Ok(()),
             Err(BookError::Store(error)) => Err(error.into()),
@@ -46,9 +51,13 @@ impl<S: Store> Parts<'_, S> {
     fn charge_late_push(
         &mut self,
         pending: TransferId,
-        price: PassPrice,
+        client: &Address,
+        (size, charged): (u32, Amount),
         lane: Option<Address>,
     ) -> Result<(), Stop> {
+        let Some(client) = self.tx.client(client)? else {
+            return Ok(());
+        };
         let Some(reserved) = self.tx.transfer(&pending)? else {
             return Ok(());
         };
@@ -56,13 +65,18 @@ impl<S: Store> Parts<'_, S> {
             id: self.ids.transfer("pushed late", &[pending.as_bytes()]),
             debit: reserved.debit,
             credit: reserved.credit,
-            amount: price.client,
+            amount: charged,
             code: reserved.code,
         };
         let lane_id = self.ids.transfer("pushed lane", &[pending.as_bytes()]);
-        let mut ops = vec![charge];
-        ops.extend(self.tx.lane_ops(lane, lane_id, price)?);
-        match self.tx.book(&ops) {
+        let pass = PassPrice::new(&self.config.prices, size, charged)?;
+        let earned = self.tx.lane_ops(lane, lane_id, pass)?;
+        // A new charge, so what backs the account now is what counts.
+        let ops: Vec<(Op, u32)> = [(self.limit_op(&client)?, 0), (charge, size)]
+            .into_iter()
+            .chain(earned.into_iter().map(|op| (op, size)))
+            .collect();
+        match self.tx.charge(&ops) {
             Ok(()) | Err(BookError::Refused(_)) => Ok(()),
             Err(BookError::Store(error)) => Err(error.into()),
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use layer_minus_delivery::{Consumer, ConsumerId, Mode, gaps_for};
 use layer_minus_ledger::{Op, TransferId};
-use layer_minus_message::{Answer, Listen, Position, Reason, Standing};
+use layer_minus_message::{Answer, Listen, Position, Reason};
 use layer_minus_wallet::Address;
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     live::{Connection, InFlight},
     money::{self, code},
     node::Parts,
+    purse::{price, take_free},
     rows::{self, Due, PacketRow},
     store::{Store, StoreError, Table},
     tx::{BookError, Stop},
@@ -96,7 +97,7 @@ impl<S: Store> Parts<'_, S> {
             lane: request.lane,
             sent: consumer.cursor,
             in_flight: None,
-            paused: false,
+            paused: None,
             last_record_at: now,
         };
         self.live.insert(connection, state);
@@ -184,13 +185,14 @@ impl<S: Store> Parts<'_, S> {
 
     pub(crate) fn void(&mut self, pending: TransferId) -> Result<(), Stop> {
         let id = self.ids.transfer("void", &[pending.as_bytes()]);
-        self.end_reservation(Op::Void { id, pending })
+        self.end_reservation(Op::Void { id, pending }, 0)
     }
 
-    /// Books an operation that ends a reservation; that it ended already is no error.
-    pub(crate) fn end_reservation(&mut self, op: Op) -> Result<(), Stop> {
+    /// Books an operation that ends a reservation for a packet of that list size; that it ended already
+    /// is no error.
+    pub(crate) fn end_reservation(&mut self, op: Op, size_bytes: u32) -> Result<(), Stop> {
         use layer_minus_ledger::Refusal as R;
-        match self.tx.book(&[op]) {
+        match self.tx.charge(&[(op, size_bytes)]) {
             Ok(()) => Ok(()),
             Err(BookError::Refused(
                 R::PendingNotFound { .. }
@@ -219,28 +221,31 @@ impl<S: Store> Parts<'_, S> {
         row: &PacketRow,
     ) -> Result<Option<InFlight>, Stop> {
         let since = self.tx.now;
-        let price = money::pass_price(&row.prices, row.size_bytes)?;
-        if price.client.is_zero() {
-            return Ok(Some(InFlight {
-                seq,
-                reservation: None,
-                first: false,
-                since,
-            }));
+        let in_flight = |reservation, first| InFlight {
+            seq,
+            reservation,
+            first,
+            since,
+        };
+        let price = price(row.prices.out_price(row.size_bytes.into()))?;
+        if price.is_zero() {
+            return Ok(Some(in_flight(None, false)));
         }
         if row.pushes == 0 && !self.live.first_push_in_use(&connection.client, seq) {
-            let reservation = Some(row.push);
-            return Ok(Some(InFlight {
-                seq,
-                reservation,
-                first: true,
-                since,
-            }));
+            let reservation = (!row.free_push).then_some(row.push);
+            return Ok(Some(in_flight(reservation, true)));
         }
         let client = self.registered(&connection.client)?;
-        if client.authorization.expires_at < since {
-            self.pause(id, connection, Reason::AuthorizationExpired);
+        if let Some(reason) = self.purse().stopped(&client) {
+            self.pause(id, reason);
             return Ok(None);
+        }
+        let account = money::client_account(&connection.client);
+        let mut free = self.tx.tally(&account)?.free;
+        let prices = self.purse().prices(&client);
+        if take_free(&mut free, &prices, since, row.size_bytes, price) {
+            self.tx.put_free(&account, free)?;
+            return Ok(Some(in_flight(None, false)));
         }
         let (stream, time) = (id.0.to_be_bytes(), since.to_be_bytes());
         let content: [&[u8]; 4] = [row.push.as_bytes(), &self.live.run, &stream, &time];
@@ -248,48 +253,42 @@ impl<S: Store> Parts<'_, S> {
         let expires_at = since.saturating_add(PUSH_AGAIN_SECS);
         let pend = Op::Pend {
             id: reservation,
-            debit: money::client_account(&connection.client),
+            debit: account,
             credit: money::income_account(),
-            amount: price.client,
+            amount: price,
             code: code::PUSH_AGAIN,
             expires_at,
         };
-        match self.tx.book(&[pend]) {
+        let limit = self.limit_op(&client)?;
+        match self.tx.book(&[limit, pend]) {
             Ok(()) => {}
             Err(BookError::Refused(_)) => {
-                let available_pusd = left(&self.standing(&connection.client)?);
-                let needed_pusd = price.client.get();
-                let reason = Reason::Exhausted {
-                    available_pusd,
-                    needed_pusd,
-                };
-                self.pause(id, connection, reason);
+                let reason = self.purse().why_not(&client, price.get().into())?;
+                self.pause(id, reason);
                 return Ok(None);
             }
             Err(BookError::Store(error)) => return Err(error.into()),
         }
         self.tx
             .schedule(expires_at, Due::Reservation, reservation.as_bytes())?;
-        Ok(Some(InFlight {
-            seq,
-            reservation: Some(reservation),
-            first: false,
-            since,
-        }))
+        Ok(Some(in_flight(Some(reservation), false)))
     }
 
-    fn pause(&mut self, id: ConnectionId, connection: &Connection, reason: Reason) {
-        if connection.paused {
+    /// Tells a stream that delivery waits, once for each reason.
+    pub(crate) fn pause(&mut self, id: ConnectionId, reason: Reason) {
+        let Some(connection) = self.live.connections.get_mut(&id) else {
+            return;
+        };
+        let paused = reason.paused();
+        if connection.paused == paused {
             return;
         }
+        connection.paused = paused;
         let answer = Box::new(Answer::Paused(reason));
         self.tx.effects.push(Effect::Control {
             connection: id,
             answer,
         });
-        if let Some(connection) = self.live.connections.get_mut(&id) {
-            connection.paused = true;
-        }
     }
 
     /// What a stream is pushing and its consumer has acknowledged was handed over, whatever the socket
@@ -346,7 +345,7 @@ impl<S: Store> Parts<'_, S> {
             return Ok(());
         };
         if let Some(pending) = in_flight.reservation {
-            self.post_push(pending, &packet, connection.lane)?;
+            self.post_push(pending, client, &packet, connection.lane)?;
         }
         packet.pushes = packet.pushes.saturating_add(1);
         self.tx.put(Table::Packets, &key, &packet)?;
@@ -356,12 +355,4 @@ impl<S: Store> Parts<'_, S> {
             .saturating_add(u64::from(packet.size_bytes));
         Ok(self.tx.put_mailbox(client, &row)?)
     }
-}
-
-/// What is left of a limit.
-pub(crate) const fn left(standing: &Standing) -> u64 {
-    standing
-        .limit_pusd
-        .saturating_sub(standing.charged_pusd)
-        .saturating_sub(standing.reserved_pusd)
 }

@@ -1,8 +1,8 @@
 //! Becoming a client: terms, possession, and what is stored of it.
 
-use layer_minus_ledger::{DebitLimit, Op};
+use layer_minus_ledger::Op;
 use layer_minus_message::{
-    Answer, Authorization, Card, CardBody, Listen, MessageError, Reason, Registration,
+    Answer, Authorization, Card, CardBody, Listen, MessageError, Prices, Reason, Registration,
     letter::sha256,
 };
 use layer_minus_seal::seal_layer;
@@ -11,15 +11,18 @@ use rand::{CryptoRng, RngCore};
 use subtle::ConstantTimeEq;
 
 use crate::{
+    account::Pass,
+    backing::{Granted, deposit_pusd},
     challenges::{Share, Ticket},
     config::{CHALLENGE_SECS, CHALLENGES_MAX},
     event::Request,
     live::Challenge,
     money,
     node::{CLIENTS_KEY, Parts},
-    rows::{ClientRow, Due, KeyRow, MailboxRow},
+    paper::{Switch, is_over},
+    rows::{ClientRow, Due, KeyRow, MailboxRow, PaperRow, Terms},
     store::{Store, StoreError, Table},
-    tx::{BookError, Stop},
+    tx::Stop,
 };
 
 /// Size of a sealed challenge, bytes: it travels inside an answer.
@@ -141,7 +144,9 @@ impl<S: Store> Parts<'_, S> {
         }
     }
 
-    /// A limit is worth what backs it: what the operator granted, or an invite brings.
+    /// A limit is worth what backs it: what an escrow holds for the channel, what the operator granted,
+    /// what an invite brings. To sign more than all of it is refused; what of it earlier channels used
+    /// up shows in the standing.
     pub(crate) fn check_authorization(
         &self,
         wallet: Address,
@@ -156,30 +161,33 @@ impl<S: Store> Parts<'_, S> {
         if limit < u128::from(minimum_pusd) {
             return Err(Reason::AuthorizationTooSmall { minimum_pusd }.into());
         }
-        let mut granted = self.granted(&wallet)?;
+        let channel = authorization
+            .channel_id(wallet)
+            .map_err(|error| bad_authorization(&error))?;
+        let deposit = deposit_pusd(&*self.tx.store, &channel.0, self.tx.now)?.get();
+        let mut backed = deposit.saturating_add(self.granted(&wallet)?.into());
         if let Some(code) = invite {
             match self
                 .tx
                 .get::<u64>(Table::Invites, &sha256(code.as_bytes()))?
             {
-                Some(amount) => granted = granted.saturating_add(amount),
+                Some(amount) => backed = backed.saturating_add(amount.into()),
                 None => return Err(Reason::BadInvite.into()),
             }
         }
-        if limit > u128::from(granted) {
-            return Err(Reason::NotBacked {
-                granted_pusd: granted,
-            }
-            .into());
+        if limit > backed {
+            let granted_pusd = u64::try_from(backed).unwrap_or(u64::MAX);
+            return Err(Reason::NotBacked { granted_pusd }.into());
         }
         Ok(())
     }
 
     fn granted(&self, wallet: &Address) -> Result<u64, StoreError> {
-        let granted = self.tx.get::<u64>(Table::Grants, wallet.as_slice())?;
-        Ok(granted
-            .unwrap_or(0)
-            .saturating_add(self.config.default_credit_pusd))
+        let granted = Granted {
+            store: &*self.tx.store,
+            default_credit_pusd: self.config.default_credit_pusd,
+        };
+        granted.total_pusd(wallet)
     }
 
     /// Completes a registration: the nonce came back, so the key opens for whoever registers it.
@@ -210,10 +218,21 @@ impl<S: Store> Parts<'_, S> {
         self.check_authorization(wallet, &registration.authorization, invite)?;
         self.check_room(&wallet)?;
         let came_back = self.tx.account(&money::client_account(&wallet))?.is_some();
-        self.settle_registration(request, wallet, &challenge)?;
-        self.use_invite(&wallet, invite)?;
+        let old = self.tx.client(&wallet)?;
+        let authorization = registration.authorization.clone();
+        let switch = self.switch(wallet, old.as_ref().map(|old| &old.paper), authorization)?;
+        let terms = self.new_terms(old.as_ref());
+        self.settle_registration(request, wallet, &challenge, (&switch, &terms.prices))?;
+        self.write_switch(wallet, &switch)?;
         let passed_bytes = u64::from(challenge.size_bytes) + u64::from(request.size_bytes);
-        self.store_client(wallet, card, registration, passed_bytes, came_back)?;
+        self.store_client(
+            old,
+            card,
+            registration,
+            (switch.paper, terms),
+            passed_bytes,
+            came_back,
+        )?;
 
         let registered = Answer::Registered(self.standing(&wallet)?);
         match listen {
@@ -239,53 +258,61 @@ impl<S: Store> Parts<'_, S> {
         Ok(self.tx.get(Table::Meta, CLIENTS_KEY)?.unwrap_or(0))
     }
 
-    /// Opens the account under its limit and charges both passes of the registration.
+    /// Opens the account under its limit, uses the invite and charges both passes of the registration.
     fn settle_registration(
         &mut self,
         request: &Request,
         wallet: Address,
         challenge: &Challenge,
+        (switch, prices): (&Switch, &Prices),
     ) -> Result<(), Stop> {
-        let limit = DebitLimit::UpTo(challenge.registration.authorization.limit_pusd());
         let account = money::client_account(&wallet);
-        let mut ops = match self.tx.account(&account)? {
-            Some(_) => vec![Op::SetLimit { account, limit }],
-            None => vec![Op::Open { account, limit }],
-        };
-        let mark = request.marks.last().map_or([0; 32], |mark| mark.digest);
-        for (lane, size_bytes, mark) in [
-            (challenge.lane, challenge.size_bytes, challenge.mark),
-            (request.lane, request.size_bytes, mark),
-        ] {
-            ops.extend(self.command_ops(&wallet, lane, size_bytes, &mark)?);
+        let mut free = self.tx.tally(&account)?.free;
+        let passes = [
+            Pass {
+                lane: challenge.lane,
+                size_bytes: challenge.size_bytes,
+                mark: challenge.mark,
+            },
+            Pass::of(request),
+        ];
+        let mut charges = Vec::with_capacity(6);
+        let mut needed = 0_u64;
+        for pass in passes {
+            let charged = self.pass_ops(&wallet, prices, &mut free, pass, &mut charges)?;
+            needed = needed.saturating_add(charged.get());
         }
-        let needed = money::pass_price(&self.config.prices, request.size_bytes)?
-            .client
-            .get();
-        match self.tx.book(&ops) {
+        // What the invite brings counts for what follows, so it is used before it is known whether
+        // all can be paid; a limit under two passes is a mistake of the client's that costs it no code.
+        let limit = switch.paper.authorization.limit_pusd();
+        if limit < u128::from(needed) {
+            let available_pusd = u64::try_from(limit).unwrap_or(u64::MAX);
+            let needed_pusd = needed;
+            return Err(Reason::Exhausted {
+                available_pusd,
+                needed_pusd,
+            }
+            .into());
+        }
+        self.use_invite(&wallet, challenge.registration.invite.as_deref())?;
+        let limit = self.switch_op(&wallet, switch)?;
+        let mut ops = vec![(limit, 0)];
+        if let (None, Op::SetLimit { account, limit }) = (self.tx.account(&account)?, limit) {
+            ops = vec![(Op::Open { account, limit }, 0)];
+        }
+        ops.extend(charges);
+        match self.tx.charge(&ops) {
             Ok(()) => {
                 self.paid(challenge.lane);
                 self.paid(request.lane);
-                Ok(())
+                Ok(self.tx.put_free(&account, free)?)
             }
-            Err(BookError::Refused(layer_minus_ledger::Refusal::LimitBelowUse {
-                used, ..
-            })) => {
-                let minimum_pusd = u64::try_from(used).unwrap_or(u64::MAX);
-                Err(Reason::AuthorizationTooSmall { minimum_pusd }.into())
+            Err(error) if is_over(&error) => Err(Reason::Exhausted {
+                available_pusd: 0,
+                needed_pusd: needed,
             }
-            Err(BookError::Refused(_)) => {
-                let available_pusd =
-                    u64::try_from(challenge.registration.authorization.limit_pusd())
-                        .unwrap_or(u64::MAX);
-                let needed_pusd = needed.saturating_mul(2);
-                Err(Reason::Exhausted {
-                    available_pusd,
-                    needed_pusd,
-                }
-                .into())
-            }
-            Err(BookError::Store(error)) => Err(error.into()),
+            .into()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -304,14 +331,15 @@ impl<S: Store> Parts<'_, S> {
 
     fn store_client(
         &mut self,
-        wallet: Address,
+        old: Option<ClientRow>,
         card: &Card,
         registration: &Registration,
+        (paper, terms): (PaperRow, Terms),
         passed_bytes: u64,
         came_back: bool,
     ) -> Result<(), Stop> {
         let key = card.encryption_key();
-        let old = self.tx.client(&wallet)?;
+        let wallet = card.body.wallet;
         let time = self.tx.now.to_be_bytes();
         let since = old.as_ref().map_or_else(
             || self.ids.keyed("since", &[wallet.as_slice(), &time]),
@@ -357,7 +385,8 @@ impl<S: Store> Parts<'_, S> {
             card: registration.card.clone(),
             key: key.to_string(),
             card_until: card.body.valid_until,
-            authorization: registration.authorization.clone(),
+            paper,
+            terms,
             inbox_digest: registration.inbox_digest,
             strangers_bytes_per_day: registration
                 .strangers_bytes_per_day

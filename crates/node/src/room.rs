@@ -21,7 +21,9 @@ impl<S: Store> Parts<'_, S> {
                 return Ok(true);
             }
             // Few, small, and money.
-            Event::LaneJoined { .. } | Event::Note { .. } => return Ok(true),
+            Event::LaneJoined { .. } | Event::Note { .. } | Event::Backing { .. } => {
+                return Ok(true);
+            }
             Event::Mail { .. } | Event::See { .. } => return Ok(false),
             Event::Command { command, .. } => command,
         };
@@ -31,6 +33,7 @@ impl<S: Store> Parts<'_, S> {
                 | Command::Ack { .. }
                 | Command::Status
                 | Command::Authorize(_)
+                | Command::Revoke
                 | Command::Unregister
         );
         match &command.signer {

@@ -1,7 +1,7 @@
 //! The rows of a node's store: their keys and their JSON.
 
 use layer_minus_delivery::{ConsumerId, DailyQuota, Mailbox};
-use layer_minus_ledger::{StorageMeter, TransferId};
+use layer_minus_ledger::{StorageMeter, Sum, TransferId};
 use layer_minus_message::{
     Acceptance, Authorization, Channel, LaneVoucher, Prices, SignedDocument,
     channel::PUSD_PER_TOKEN_UNIT, text,
@@ -20,7 +20,8 @@ pub(crate) struct ClientRow {
     pub(crate) key: String,
     /// Last second of the card, unix time.
     pub(crate) card_until: u64,
-    pub(crate) authorization: Authorization,
+    pub(crate) paper: PaperRow,
+    pub(crate) terms: Terms,
     #[serde(with = "text::hex_array")]
     pub(crate) inbox_digest: [u8; 32],
     pub(crate) strangers_bytes_per_day: u64,
@@ -31,6 +32,82 @@ pub(crate) struct ClientRow {
     /// may still be acknowledged by somebody who does not know; 0 for the first.
     #[serde(default)]
     pub(crate) apart: u64,
+}
+
+/// The authorization that counts now, and its channel.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PaperRow {
+    pub(crate) authorization: Authorization,
+    #[serde(with = "text::hex_array")]
+    pub(crate) channel: [u8; 32],
+    /// What the account was charged on other channels: the paper counts from there.
+    pub(crate) base_pusd: Sum,
+    /// Taken back by the client.
+    pub(crate) revoked: bool,
+}
+
+/// A channel that is or was a client's. Its id commits to payer, receiver and client, and it is
+/// bound to the one client who brought it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ChannelRow {
+    pub(crate) client: Address,
+    /// The newest paper: what can be cashed.
+    pub(crate) authorization: Authorization,
+    /// Charged on it when it was left; while it is a client's, its paper and account say it.
+    pub(crate) charged_pusd: Sum,
+    /// The part of it that no escrow covered when it was left: taken from the client's grant.
+    pub(crate) unsecured_pusd: Sum,
+    pub(crate) revoked: bool,
+}
+
+/// What an escrow holds for a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BackingRow {
+    /// What may be claimed on the channel in all, token units; claims that were made count in.
+    #[serde(with = "text::decimal")]
+    pub(crate) units: u64,
+    /// Last second for which that is known to be so.
+    #[serde(with = "text::decimal")]
+    pub(crate) until: u64,
+}
+
+/// The prices that were fixed for a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Terms {
+    pub(crate) prices: Prices,
+    #[serde(with = "text::decimal")]
+    pub(crate) fixed_until: u64,
+}
+
+/// What is kept of a client's account beside the ledger, for as long as the account itself: also
+/// when the client has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TallyRow {
+    /// Number of the oldest line of the statement that is kept.
+    pub(crate) first_seq: u64,
+    /// Number of the next line.
+    pub(crate) next_seq: u64,
+    /// Charged in all before the oldest line that is kept.
+    pub(crate) opening_pusd: Sum,
+    /// When the sweep looks at the statement next; 0 if it holds no lines.
+    pub(crate) sweep_at: u64,
+    /// What passed free of charge today.
+    pub(crate) free: DailyQuota,
+    /// Taken from the client's grant by channels that were left.
+    pub(crate) unsecured_pusd: Sum,
+}
+
+impl Default for TallyRow {
+    fn default() -> Self {
+        Self {
+            first_seq: 1,
+            next_seq: 1,
+            opening_pusd: Sum::ZERO,
+            sweep_at: 0,
+            free: DailyQuota::default(),
+            unsecured_pusd: Sum::ZERO,
+        }
+    }
 }
 
 /// What changes with every packet of a client.
@@ -60,6 +137,8 @@ pub(crate) struct PacketRow {
     pub(crate) kept_until: u64,
     /// Reservation of the first push.
     pub(crate) push: TransferId,
+    /// The first push is in the day's free allowance: nothing is reserved for it.
+    pub(crate) free_push: bool,
     /// Reservation of the storage.
     pub(crate) storage: TransferId,
     /// Pushes that were handed over and charged.
@@ -70,7 +149,7 @@ pub(crate) struct PacketRow {
     /// arrived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) lane: Option<Address>,
-    /// The prices when it was accepted, at which everything was reserved.
+    /// The client's prices when it was accepted, at which everything was reserved.
     pub(crate) prices: Prices,
 }
 
@@ -91,7 +170,7 @@ pub(crate) struct LaneRow {
 
 /// A channel between this node and another, and the newest promise on it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct PaperRow {
+pub(crate) struct LanePaperRow {
     pub(crate) channel: Channel,
     /// The channel's id.
     #[serde(with = "text::hex_array")]
@@ -113,7 +192,7 @@ pub(crate) struct PaperRow {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct PeerRow {
     /// Oldest first; only on the newest anything is promised.
-    pub(crate) papers: Vec<PaperRow>,
+    pub(crate) papers: Vec<LanePaperRow>,
     /// The creditor forwards nothing until more is promised or settled; kept by the debtor.
     pub(crate) stopped: bool,
 }
@@ -121,7 +200,7 @@ pub(crate) struct PeerRow {
 impl PeerRow {
     /// Promised and not settled, picodollars.
     pub(crate) fn unsettled_pusd(&self) -> u128 {
-        let unsettled = |paper: &PaperRow| paper.units.saturating_sub(paper.settled_units);
+        let unsettled = |paper: &LanePaperRow| paper.units.saturating_sub(paper.settled_units);
         self.papers.iter().map(unsettled).map(pusd).sum()
     }
 
@@ -158,6 +237,10 @@ pub(crate) enum Due {
     Key,
     /// Forget a lane.
     Lane,
+    /// Drop old lines of a statement: account.
+    Statement,
+    /// Believe an escrow no longer: channel id.
+    Backing,
 }
 
 impl Due {
@@ -168,6 +251,8 @@ impl Due {
             Self::Reservation => 3,
             Self::Key => 4,
             Self::Lane => 5,
+            Self::Statement => 6,
+            Self::Backing => 7,
         }
     }
 
@@ -178,6 +263,8 @@ impl Due {
             3 => Self::Reservation,
             4 => Self::Key,
             5 => Self::Lane,
+            6 => Self::Statement,
+            7 => Self::Backing,
             _ => return None,
         })
     }

@@ -1,15 +1,16 @@
 //! Clients that nobody registered, to fill a store for a measurement: their rows are what the node
 //! itself writes for a client, and the ledger balances. Only the proof of possession is left out.
 
-use layer_minus_ledger::{DebitLimit, Op, StorageMeter};
+use layer_minus_ledger::{DebitLimit, Op, StorageMeter, Sum};
 use layer_minus_message::Registration;
 use layer_minus_packet::Fingerprint;
 use layer_minus_wallet::Address;
 
 use crate::{
+    journal::Keeping,
     money,
     node::{CLIENTS_KEY, Node},
-    rows::{ClientRow, KeyRow, MailboxRow},
+    rows::{ChannelRow, ClientRow, KeyRow, MailboxRow, PaperRow, Terms},
     store::{Store, StoreError, Table},
     tx::Tx,
 };
@@ -49,6 +50,7 @@ fn write<S: Store>(
     let mut tx = Tx {
         store: &mut node.store,
         now,
+        keeping: Keeping::from(&node.config),
         effects: Vec::new(),
     };
     for (wallet, key) in clients {
@@ -65,12 +67,33 @@ fn write<S: Store>(
             until: None,
         };
         tx.put(Table::Keys, &key.key_id().to_bytes(), &key_row)?;
+        let channel = like
+            .authorization
+            .channel_id(*wallet)
+            .map_err(|error| StoreError::Failed(error.to_string()))?;
+        let channel_row = ChannelRow {
+            client: *wallet,
+            authorization: like.authorization.clone(),
+            charged_pusd: Sum::ZERO,
+            unsecured_pusd: Sum::ZERO,
+            revoked: false,
+        };
+        tx.put(Table::Channels, &channel.0, &channel_row)?;
         let client = ClientRow {
             wallet: *wallet,
             card: like.card.clone(),
             key: key.to_string(),
             card_until: like.authorization.expires_at,
-            authorization: like.authorization.clone(),
+            paper: PaperRow {
+                authorization: like.authorization.clone(),
+                channel: channel.0,
+                base_pusd: Sum::ZERO,
+                revoked: false,
+            },
+            terms: Terms {
+                prices: node.config.prices,
+                fixed_until: now.saturating_add(node.config.prices_fixed_secs),
+            },
             inbox_digest: like.inbox_digest,
             strangers_bytes_per_day: like.strangers_bytes_per_day,
             since: node.ids.keyed("since", &[wallet.as_slice()]),

@@ -48,11 +48,17 @@ pub enum Table {
     Receivables,
     /// Node records and unaddressed keys that survive a restart.
     Directory,
+    /// Clients' charges, by account and number; number 0 is what is known of the account.
+    Journal,
+    /// Channels of clients, by id: the newest paper of each and what was charged on it.
+    Channels,
+    /// What an escrow holds for a channel, by channel id.
+    Backings,
 }
 
 impl Table {
     /// Every table, in the order of its code.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::Meta,
         Self::Clients,
         Self::Keys,
@@ -72,6 +78,9 @@ impl Table {
         Self::Payables,
         Self::Receivables,
         Self::Directory,
+        Self::Journal,
+        Self::Channels,
+        Self::Backings,
     ];
 
     /// The table's name in files and error texts: lowercase, stable.
@@ -97,6 +106,9 @@ impl Table {
             Self::Payables => "payables",
             Self::Receivables => "receivables",
             Self::Directory => "directory",
+            Self::Journal => "journal",
+            Self::Channels => "channels",
+            Self::Backings => "backings",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What time does to what is stored: retention, forgetting.
 
 use layer_minus_delivery::Mode;
-use layer_minus_ledger::{Op, TransferId};
+use layer_minus_ledger::{AccountId, Op, TransferId};
 use layer_minus_message::Answer;
 use layer_minus_wallet::Address;
 
@@ -57,6 +57,12 @@ impl<S: Store> Parts<'_, S> {
             Due::Reservation => self.expire_reservation(subject)?,
             Due::Key => self.expire_key(subject)?,
             Due::Lane => self.tx.delete(Table::Lanes, subject)?,
+            Due::Statement => {
+                if let Ok(id) = subject.try_into() {
+                    self.tx.sweep_statement(&AccountId::new(id))?;
+                }
+            }
+            Due::Backing => self.expire_backing(subject)?,
         }
         Ok(0)
     }
@@ -109,9 +115,10 @@ impl<S: Store> Parts<'_, S> {
 
     fn expire_reservation(&mut self, key: &[u8]) -> Result<(), Stop> {
         match key.try_into() {
-            Ok(id) => self.end_reservation(Op::Expire {
-                pending: TransferId::new(id),
-            }),
+            Ok(id) => {
+                let pending = TransferId::new(id);
+                self.end_reservation(Op::Expire { pending }, 0)
+            }
             Err(_) => Ok(()),
         }
     }

@@ -9,6 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     config::CONSUMERS_MAX,
     event::{Effect, RequestId},
+    journal::Keeping,
     rows::{self, ClientRow, Due, MailboxRow, PacketRow},
     store::{Store, StoreError, Table},
 };
@@ -48,6 +49,7 @@ pub(crate) fn unheard<T>(ended: Result<T, Stop>) -> Result<Option<T>, StoreError
 pub(crate) struct Tx<'a, S> {
     pub(crate) store: &'a mut S,
     pub(crate) now: u64,
+    pub(crate) keeping: Keeping,
     pub(crate) effects: Vec<Effect>,
 }
 
@@ -170,9 +172,17 @@ impl<S: Store> Tx<'_, S> {
             .collect()
     }
 
-    /// Plans `ops`, all or none, and writes what they change.
+    /// Plans `ops`, all or none, and writes what they change. None of them is a charge.
     pub(crate) fn book(&mut self, ops: &[Op]) -> Result<(), BookError> {
-        let changes = match plan(&Shelf(&*self.store), ops, self.now) {
+        let ops: Vec<(Op, u32)> = ops.iter().map(|op| (*op, 0)).collect();
+        self.charge(&ops)
+    }
+
+    /// Plans operations, all or none, and writes what they change, with a line in its client's
+    /// statement for each charge. With each goes the list size of the packet that it is for.
+    pub(crate) fn charge(&mut self, sized: &[(Op, u32)]) -> Result<(), BookError> {
+        let ops: Vec<Op> = sized.iter().map(|(op, _)| *op).collect();
+        let changes = match plan(&Shelf(&*self.store), &ops, self.now) {
             Ok(changes) => changes,
             Err(layer_minus_ledger::PlanError::Books(error)) => {
                 return Err(BookError::Store(error));
@@ -197,7 +207,8 @@ impl<S: Store> Tx<'_, S> {
             }
             Ok(())
         };
-        write(self).map_err(BookError::Store)
+        write(self).map_err(BookError::Store)?;
+        self.note(sized, &changes)
     }
 
     pub(crate) fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
@@ -224,6 +235,16 @@ pub(crate) enum BookError {
     Store(StoreError),
 }
 
+impl From<BookError> for Stop {
+    /// One request that the ledger refuses is no failure of the store: the rest of the batch goes on.
+    fn from(error: BookError) -> Self {
+        match error {
+            BookError::Refused(_) => Self::Refuse(Reason::Unavailable),
+            BookError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 /// The ledger's books, read from the store.
 pub(crate) struct Shelf<'a, S>(pub(crate) &'a S);
 
@@ -242,6 +263,11 @@ impl<S: Store> Books for Shelf<'_, S> {
             Transfer::from_bytes,
         )
     }
+}
+
+/// An account of a store.
+pub(crate) fn account<S: Store>(store: &S, id: &AccountId) -> Result<Option<Account>, StoreError> {
+    Shelf(store).account(id)
 }
 
 fn read<T, E>(

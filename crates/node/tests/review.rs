@@ -5,7 +5,8 @@
 mod world;
 
 use layer_minus_delivery::{ConsumerId, Mode};
-use layer_minus_message::{Answer, Command, Listen, Prices, Reason};
+use layer_minus_ledger::Amount;
+use layer_minus_message::{Answer, Command, Listen, Paused, Prices, Reason};
 use layer_minus_node::{
     Effect, Event, NodeConfig, Request, Store, Table, admin, config::SEEN_UNPAID_ROWS_MAX,
 };
@@ -14,8 +15,12 @@ use world::{LARGE, SMALL, World};
 const PASS_SMALL: u64 = 20 * SMALL as u64;
 const PASS_LARGE: u64 = 20 * LARGE as u64;
 
+/// Prices are promised to nobody.
 fn world() -> World {
-    World::new(NodeConfig::default())
+    World::new(NodeConfig {
+        prices_fixed_secs: 0,
+        ..NodeConfig::default()
+    })
 }
 
 fn charged(world: &World) -> u64 {
@@ -102,9 +107,8 @@ fn mail_is_settled_at_the_prices_at_which_it_was_accepted() {
     with_prices(
         &mut world,
         Prices {
-            recipient_per_byte: 0,
-            relay_per_byte: 0,
-            storage_per_kb_hour: 14_000,
+            storage_per_kb_hour: Amount::new(14_000),
+            ..Prices::FREE
         },
     );
     world.now += 24 * 3_600;
@@ -171,10 +175,13 @@ fn nothing_is_charged_after_the_authorizations_last_second() {
         consumer: ConsumerId::new([1; 16]),
         mode: Mode::Each,
     });
-    for command in [Command::Status, listen] {
+    let statement = Command::Statement { after: 0 };
+    for command in [statement, listen] {
         let answer = world.command(bobo.address(), command);
         assert_eq!(answer, Answer::Refused(Reason::AuthorizationExpired));
     }
+    // Its state it is told all the same.
+    assert_eq!(world.standing(&bobo).paused, Some(Paused::Expired));
     assert_eq!(
         world.command(bobo.address(), Command::Unregister),
         Answer::Unregistered
@@ -190,10 +197,12 @@ fn a_pass_that_costs_its_client_less_than_the_lane_earns_credits_nobody() {
     with_prices(
         &mut world,
         Prices {
-            recipient_per_byte: 0,
+            in_per_byte: Amount::ZERO,
+            out_per_byte: Amount::ZERO,
             ..Prices::default()
         },
     );
+    world.now += 1;
     world.command_on(bobo.address(), Command::Status, lane);
     assert_eq!(credit(&world), 0);
 }

@@ -100,6 +100,7 @@ impl Node {
             takes_clients: false,
             sizes: vec![16_000, 1_000_000],
             prices: Prices::default(),
+            prices_until: NOW + change.life_secs.unwrap_or(LIFE_SECS),
             minimum_authorization: 1_000_000,
             retention_secs: 86_400,
             valid_from: NOW,

@@ -43,6 +43,7 @@ fn record(seed: u64, network: &str, valid_until: u64) -> NodeRecord {
         takes_clients: true,
         sizes: vec![16_000, 1_000_000],
         prices: Prices::default(),
+        prices_until: valid_until,
         minimum_authorization: 1_000_000,
         retention_secs: 86_400,
         valid_from: NOW,

@@ -98,6 +98,7 @@ fn node(sizes: &Sizes, rng: &mut ChaCha8Rng) -> Result<NodeRole, String> {
         takes_clients: true,
         sizes: vec![SIZE_BYTES],
         prices: Prices::default(),
+        prices_until: MADE_AT,
         minimum_authorization: 1_000_000,
         retention_secs: RETENTION_SECS,
         valid_from: MADE_AT,

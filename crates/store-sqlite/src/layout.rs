@@ -20,9 +20,13 @@ enum Shape {
 
 fn shape(table: Table) -> Shape {
     match table {
-        Table::Keys | Table::Retention | Table::Receipts | Table::Seen | Table::SeenExpiry => {
-            Shape::Tree
-        }
+        Table::Keys
+        | Table::Retention
+        | Table::Receipts
+        | Table::Seen
+        | Table::SeenExpiry
+        | Table::Journal
+        | Table::Backings => Shape::Tree,
         _ => Shape::Indexed,
     }
 }

@@ -126,6 +126,7 @@ pub(crate) fn node_record(wallet: &Wallet, takes_clients: bool, url: &str) -> No
         takes_clients,
         sizes: vec![16_000, 1_000_000],
         prices: Prices::default(),
+        prices_until: now + 86_400,
         minimum_authorization: 1_000_000,
         retention_secs: 86_400,
         valid_from: now,

@@ -1,8 +1,8 @@
-//! `client status`, `client authorize`, `client unregister`.
+//! `client status`, `client authorize`, `client revoke`, `client unregister`.
 
-use layer_minus_client_sdk::{Terms, answer, money::format_usd};
+use layer_minus_client_sdk::{Identity, Terms, answer, money::format_usd};
 use layer_minus_http::clock;
-use layer_minus_message::Standing;
+use layer_minus_message::{Authorization, NodeRecord, Paused, Reason, Standing};
 use layer_minus_wallet::Address;
 use rand::rngs::OsRng;
 use serde_json::{Value, json};
@@ -43,19 +43,21 @@ fn tell(
     }
     ctx.out.line(
         || {
-            let left = standing
-                .limit_pusd
-                .saturating_sub(standing.charged_pusd)
-                .saturating_sub(standing.reserved_pusd);
+            let left = standing.left_pusd();
+            let paused = standing.paused.map(|paused| format!("paused     {paused}: {}\n", help(paused)));
+            let prices = &standing.prices;
             format!(
-                "node       {node}\n\
+                "{}node       {node}\n\
                  limit      {}  (until {})\n\
                  charged    {}  for {}\n\
                  reserved   {}\n\
                  left       {}\n\
                  waiting    {} packets, {} of {}\n\
                  streams    {}\n\
+                 prices     {} p$ a byte in, {} out, at least {} a packet, {} a kB and hour stored (fixed until {})\n\
+                 free       {} more today\n\
                  outbox     {unfinished} unfinished",
+                paused.unwrap_or_default(),
                 format_usd(standing.limit_pusd.into()),
                 when::utc(standing.authorized_until),
                 format_usd(standing.charged_pusd.into()),
@@ -66,34 +68,90 @@ fn tell(
                 out::bytes(standing.waiting_bytes),
                 out::bytes(standing.mailbox_bytes_max),
                 standing.connections,
+                prices.in_per_byte,
+                prices.out_per_byte,
+                prices.minimum_charge,
+                prices.storage_per_kb_hour,
+                when::utc(standing.prices_until),
+                out::bytes(standing.free_bytes_left),
             )
         },
         &value,
     )
 }
 
+/// What a client does when its account is paused.
+pub(crate) const fn help(paused: Paused) -> &'static str {
+    match paused {
+        Paused::Exhausted => "raise the limit: client authorize --limit USD",
+        Paused::Expired => "sign a new authorization: client authorize --limit USD",
+        Paused::Revoked => "authorize anew if you want mail: client authorize --limit USD",
+        Paused::Unbacked => "ask the node's operator for a grant, or pay into the escrow",
+        _ => "ask the node's operator",
+    }
+}
+
 pub(crate) async fn authorize(ctx: &mut Context, args: &Authorize) -> Result<(), AppError> {
     let _lock = ctx.home.lock()?;
     let mut identity = ctx.identity()?;
     let node = enroll::own_node(ctx, &identity, &args.via).await?;
-    let terms = Terms {
+    let mut terms = Terms {
         limit_units: enroll::units(args.limit)?,
         ..Terms::default()
     };
-    let wallets = ctx.wallets()?;
-    let authorization =
-        identity.authorization(&wallets.cash, &node, &terms, clock::now(), &mut OsRng)?;
-    drop(wallets);
-    let answered = link::ask(ctx, &node, &args.via, |desk, rng| {
-        desk.authorize(&identity, authorization.clone(), clock::now(), rng)
-    })
-    .await?;
-    let (standing, relay) = enroll::standing_of(answered)?;
+    let mut signed = sign(ctx, &identity, &node, &terms)?;
+    let mut answered = ask(ctx, &identity, &node, args, &signed).await;
+    let revoked = answered
+        .as_ref()
+        .is_err_and(|error| error.reason() == Some(&Reason::Revoked));
+    if revoked {
+        // Its channel takes no other.
+        terms.new_channel = true;
+        signed = sign(ctx, &identity, &node, &terms)?;
+        answered = ask(ctx, &identity, &node, args, &signed).await;
+    }
+    let (standing, relay) = answered?;
     if let Some(membership) = &mut identity.membership {
-        membership.authorization = authorization;
+        membership.authorization = signed;
     }
     ctx.save(&identity)?;
     tell(ctx, node.node(), &relay, &standing, "authorized")
+}
+
+fn sign(
+    ctx: &Context,
+    identity: &Identity,
+    node: &NodeRecord,
+    terms: &Terms,
+) -> Result<Authorization, AppError> {
+    let wallets = ctx.wallets()?;
+    Ok(identity.authorization(&wallets.cash, node, terms, clock::now(), &mut OsRng)?)
+}
+
+async fn ask(
+    ctx: &Context,
+    identity: &Identity,
+    node: &NodeRecord,
+    args: &Authorize,
+    authorization: &Authorization,
+) -> Result<(Standing, String), AppError> {
+    let answered = link::ask(ctx, node, &args.via, |desk, rng| {
+        desk.authorize(identity, authorization.clone(), clock::now(), rng)
+    })
+    .await?;
+    let (standing, relay) = enroll::standing_of(answered)?;
+    Ok((standing, relay))
+}
+
+pub(crate) async fn revoke(ctx: &mut Context, via: &Via) -> Result<(), AppError> {
+    let identity = ctx.identity()?;
+    let node = enroll::own_node(ctx, &identity, via).await?;
+    let answered = link::ask(ctx, &node, via, |desk, rng| {
+        desk.revoke(&identity, clock::now(), rng)
+    })
+    .await?;
+    let (standing, relay) = enroll::standing_of(answered)?;
+    tell(ctx, node.node(), &relay, &standing, "revoked")
 }
 
 pub(crate) async fn unregister(ctx: &mut Context, via: &Via) -> Result<(), AppError> {

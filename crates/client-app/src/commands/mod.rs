@@ -1,6 +1,6 @@
 //! One file per command, or per family.
 
-mod account;
+pub(crate) mod account;
 mod backup;
 mod card;
 mod contacts;
@@ -10,6 +10,7 @@ mod outbox;
 mod quote;
 mod register;
 mod send;
+mod statement;
 
 use crate::{
     args::{Cli, Command},
@@ -33,15 +34,23 @@ pub(crate) async fn run(cli: Cli, out: Out) -> Result<(), AppError> {
         Command::Register(args) => register::run(&mut open()?, args).await,
         Command::Send(args) => send::run(&mut open()?, args).await,
         Command::Listen(args) => listen::run(&mut open()?, args, None).await,
-        Command::Status(via) => {
-            let status = async |ctx: &mut Context| account::status(ctx, &via).await;
-            directory::with_news(&mut open()?, &via, status).await
+        Command::Status(args) if args.statement => {
+            let statement = async |ctx: &mut Context| statement::run(ctx, &args).await;
+            directory::with_news(&mut open()?, &args.via, statement).await
+        }
+        Command::Status(args) => {
+            let status = async |ctx: &mut Context| account::status(ctx, &args.via).await;
+            directory::with_news(&mut open()?, &args.via, status).await
         }
         Command::Quote(args) => quote::run(&open()?, args),
         Command::Backup(args) => backup::backup(&open()?, &args),
         Command::Authorize(args) => {
             let authorize = async |ctx: &mut Context| account::authorize(ctx, &args).await;
             directory::with_news(&mut open()?, &args.via, authorize).await
+        }
+        Command::Revoke(via) => {
+            let revoke = async |ctx: &mut Context| account::revoke(ctx, &via).await;
+            directory::with_news(&mut open()?, &via, revoke).await
         }
         Command::Unregister(via) => {
             let unregister = async |ctx: &mut Context| account::unregister(ctx, &via).await;

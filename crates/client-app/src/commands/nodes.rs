@@ -1,7 +1,10 @@
 //! `client nodes`: the directory.
 
-use layer_minus_client_sdk::money::format_usd;
+use layer_minus_client_sdk::{money::format_usd, quote};
+use layer_minus_ledger::Amount;
 use layer_minus_message::NodeRecord;
+use layer_minus_packet::Sizes;
+use layer_minus_wallet::Address;
 use serde_json::json;
 
 use crate::{args::NodesAction, context::Context, directory, error::AppError, when};
@@ -29,7 +32,30 @@ fn list(ctx: &Context) -> Result<(), AppError> {
         ctx.out
             .note("no nodes; add some with 'client nodes import FILE|URL'");
     }
-    ctx.directory.iter().try_for_each(|node| tell(ctx, node))
+    let mut nodes: Vec<&NodeRecord> = ctx.directory.iter().collect();
+    nodes.sort_by_key(|node| rank(node));
+    nodes.into_iter().try_for_each(|node| tell(ctx, node))
+}
+
+/// As one chooses: those that take clients first, by the price of a packet that comes in and is
+/// pushed, by the smallest authorization, by what a day of storage costs. Relays follow by what they
+/// ask for.
+fn rank(node: &NodeRecord) -> (bool, u128, u64, u128, Address) {
+    let body = &node.body;
+    // By the largest usual packet, whatever sizes a node takes.
+    let cost = quote(BYTES_PER_MB as u64, &body.prices, &Sizes::default(), 0);
+    let asked = if body.takes_clients {
+        cost.online_pusd()
+    } else {
+        body.prices.relay_per_byte.get().into()
+    };
+    (
+        !body.takes_clients,
+        asked,
+        body.minimum_authorization,
+        cost.storage_per_day_pusd,
+        node.node(),
+    )
 }
 
 fn tell(ctx: &Context, node: &NodeRecord) -> Result<(), AppError> {
@@ -41,12 +67,16 @@ fn tell(ctx: &Context, node: &NodeRecord) -> Result<(), AppError> {
             } else {
                 "relay"
             };
-            let per_mb = u128::from(body.prices.recipient_per_byte) * BYTES_PER_MB;
+            let per_mb = |price: Amount| format_usd(u128::from(price.get()) * BYTES_PER_MB);
+            let prices = &body.prices;
             format!(
-                "{kind:<9} {}  {}  {}/MB  until {}",
+                "{kind:<9} {}  {}  {}/MB in, {}/MB out, {}/MB relayed, authorize at least {}  until {}",
                 node.node(),
                 body.urls.join(" "),
-                format_usd(per_mb),
+                per_mb(prices.in_per_byte),
+                per_mb(prices.out_per_byte),
+                per_mb(prices.relay_per_byte),
+                format_usd(body.minimum_authorization.into()),
                 when::utc(body.valid_until),
             )
         },
@@ -56,6 +86,7 @@ fn tell(ctx: &Context, node: &NodeRecord) -> Result<(), AppError> {
             "urls": body.urls,
             "sizes": body.sizes,
             "prices": body.prices,
+            "prices_until": body.prices_until.to_string(),
             "minimum_authorization_pusd": body.minimum_authorization.to_string(),
             "retention_secs": body.retention_secs.to_string(),
             "key": node.certificate.encryption_key().to_string(),

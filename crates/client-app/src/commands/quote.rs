@@ -50,7 +50,7 @@ fn tell(
                  way in      {}\n\
                  push        {}\n\
                  storage     {} a day\n\
-                 The recipient pays, at {}; sending is free.",
+                 The recipient pays, at {}; sending is free.{}",
                 out::bytes(quote.content_bytes),
                 quote.packets,
                 if least_bytes == quote.bytes_on_wire {
@@ -63,6 +63,7 @@ fn tell(
                 format_usd(quote.push_pusd),
                 format_usd(quote.storage_per_day_pusd),
                 node.as_deref().unwrap_or("the usual prices"),
+                free(quote.free_bytes_per_day),
             )
         },
         &json!({
@@ -78,8 +79,19 @@ fn tell(
             "online_usd": format_usd(quote.online_pusd()),
             "storage_per_day_pusd": quote.storage_per_day_pusd.to_string(),
             "relays_pusd": quote.relays_pusd.to_string(),
+            "free_bytes_per_day": quote.free_bytes_per_day.to_string(),
         }),
     )
+}
+
+fn free(bytes_per_day: u64) -> String {
+    match bytes_per_day {
+        0 => String::new(),
+        bytes => format!(
+            "\nUp to {} a day pass free, not taken off here.",
+            out::bytes(bytes)
+        ),
+    }
 }
 
 /// The price at a node, or at the whitepaper's prices.

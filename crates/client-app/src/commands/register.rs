@@ -54,8 +54,19 @@ async fn register(
         invite: args.invite.clone(),
         strangers_bytes_per_day: args.strangers_bytes_per_day,
         listen: args.listen.then_some(Mode::Each),
+        new_channel: false,
     };
     let mut enrolled = enroll::enroll(ctx, &mut identity, node, wish, &args.via).await?;
+    if !enrolled
+        .standing
+        .prices
+        .is_nowhere_dearer_than(&node.body.prices)
+    {
+        ctx.out.note(
+            "the node's prices are not those of its record any more: look at 'client status', and at \
+             'client unregister' if they are not for you",
+        );
+    }
     let opened = enrolled.stream.take().map(|(relay, stream)| {
         let node = node.clone();
         Opened {

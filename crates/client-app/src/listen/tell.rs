@@ -4,7 +4,7 @@ use layer_minus_message::{NodeRecord, Reason};
 use serde_json::json;
 
 use super::Session;
-use crate::error::AppError;
+use crate::{commands::account, error::AppError};
 
 impl Session<'_> {
     /// Tells of a node that goes on from a backup: it does not know what it lost.
@@ -29,9 +29,13 @@ impl Session<'_> {
     }
 
     pub(super) fn tell_paused(&self, reason: &Reason) -> Result<(), AppError> {
+        let paused = reason.paused();
         self.ctx.out.line(
-            || format!("paused: {reason}; raise the limit: client authorize --limit USD"),
-            &json!({ "event": "paused", "reason": reason }),
+            || {
+                let next = paused.map_or("ask the node's operator", account::help);
+                format!("paused: {reason}; {next}")
+            },
+            &json!({ "event": "paused", "paused": paused, "reason": reason }),
         )
     }
 

@@ -80,6 +80,7 @@ impl World {
                 .map(|&size| u32::try_from(size).unwrap())
                 .collect(),
             prices: Prices::default(),
+            prices_until: self.now + 30 * 86_400,
             minimum_authorization: 1_000_000,
             retention_secs: 7 * 86_400,
             valid_from: self.now,

@@ -7,3 +7,4 @@ pub(crate) mod lanes;
 pub(crate) mod operator;
 pub(crate) mod record;
 pub(crate) mod restore;
+pub(crate) mod statement;

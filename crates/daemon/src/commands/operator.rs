@@ -4,17 +4,15 @@
 use std::path::{Path, PathBuf};
 
 use layer_minus_http::clock;
-use layer_minus_ledger::{Account, Transfer};
-use layer_minus_node::{
-    Store as _, StoreError, Table, admin,
-    money::{client_account, code},
-};
+use layer_minus_ledger::Transfer;
+use layer_minus_message::Paused;
+use layer_minus_node::{Store as _, StoreError, Table, admin, money::code};
 use layer_minus_store_sqlite::{Options, SqliteStore};
 use layer_minus_wallet::Address;
 use rand::rngs::OsRng;
 use serde::Serialize;
 
-use crate::{amount, config::Config, error::DaemonError, keys, out::Out, store};
+use crate::{amount, app::Composition, config::Config, error::DaemonError, keys, out::Out, store};
 
 /// Rows read at a time.
 const PAGE_ROWS: usize = 1_024;
@@ -77,6 +75,9 @@ struct Client {
     client: String,
     charged_pusd: String,
     reserved_pusd: String,
+    limit_pusd: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused: Option<&'static str>,
 }
 
 /// Everybody who is registered, by wallet: all that a node knows of them.
@@ -84,29 +85,34 @@ pub(crate) fn clients(config: &Config, out: Out) -> Result<(), DaemonError> {
     let store = store::open_read_only(config)?;
     let failed = store::failed(config);
     store.pin().map_err(&failed)?;
+    let node = config.node(Composition::Recipient);
+    let smallest = config.packets.sizes.iter().next().unwrap_or_default();
+    let smallest = u32::try_from(smallest).unwrap_or(u32::MAX);
     let mut print = Ok(());
-    each(&store, Table::Clients, |key, _| {
-        let Ok(address) = Address::try_from(key) else {
-            return Ok(());
-        };
-        let id = client_account(&address);
-        let account = match store.get(Table::Accounts, id.as_bytes())? {
-            Some(row) => Account::from_bytes(&row).map_err(|_| damaged(Table::Accounts, key))?,
-            None => return Ok(()),
-        };
+    admin::means(&store, &node, smallest, clock::now(), |means| {
+        let paused = means.paused.map(Paused::name);
         let client = Client {
-            client: address.to_string(),
-            charged_pusd: account.debits_posted.to_string(),
-            reserved_pusd: account.debits_pending.to_string(),
+            client: means.client.to_string(),
+            charged_pusd: means.charged_pusd.to_string(),
+            reserved_pusd: means.reserved_pusd.to_string(),
+            limit_pusd: means.limit_pusd.to_string(),
+            paused,
         };
-        let charged = u64::try_from(account.debits_posted).unwrap_or(u64::MAX);
+        let charged = u64::try_from(means.charged_pusd.get()).unwrap_or(u64::MAX);
         if print.is_ok() {
             print = out.line(
-                || format!("{address} charged {}", amount::show(charged)),
+                || {
+                    let paused = paused.map(|paused| format!(", paused: {paused}"));
+                    format!(
+                        "{} charged {}{}",
+                        client.client,
+                        amount::show(charged),
+                        paused.unwrap_or_default()
+                    )
+                },
                 &client,
             );
         }
-        Ok(())
     })
     .map_err(&failed)?;
     print
@@ -127,7 +133,7 @@ pub(crate) fn verify(config: &Config, out: Out) -> Result<(), DaemonError> {
     store.pin().map_err(store::failed(config))?;
     let report = store.verify(|_| {}).map_err(store::failed(config))?;
     let reason = match admin::verify(&store) {
-        Ok(result) => result.err(),
+        Ok(result) => result.err().map(|flaw| flaw.to_string()),
         Err(StoreError::Damaged { table, key }) => Some(format!("damaged row {key} in {table}")),
         Err(error) => return Err(store::failed(config)(error)),
     };

@@ -38,8 +38,9 @@ fn describe(record: &NodeRecord, now: u64) -> String {
     };
     format!(
         "node     {} ({kind})\nnetwork  {}\nkey      {}\nurls     {}\ncash     {}\n\
-         sizes    {} bytes\nprices   {} p$ a byte to the client, {} p$ a byte to the forwarder, \
-         {} p$ a kB and hour of storage\nvalid    until {} (unix time), {days} days\n\
+         sizes    {} bytes\nprices   to the client {} p$ a byte in, {} p$ a byte out, at least {} p$ a packet, \
+         {} p$ a kB and hour of storage, {} bytes a day free; to the forwarder {} p$ a byte\n\
+         fixed    until {} (unix time)\nvalid    until {} (unix time), {days} days\n\
          The line on standard output is the record to hand out.",
         body.node,
         body.network,
@@ -47,9 +48,13 @@ fn describe(record: &NodeRecord, now: u64) -> String {
         body.urls.join(" "),
         body.cash,
         sizes.join(", "),
-        prices.recipient_per_byte,
-        prices.relay_per_byte,
+        prices.in_per_byte,
+        prices.out_per_byte,
+        prices.minimum_charge,
         prices.storage_per_kb_hour,
+        prices.free_bytes_per_day,
+        prices.relay_per_byte,
+        body.prices_until,
         body.valid_until,
     )
 }

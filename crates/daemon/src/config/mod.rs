@@ -137,6 +137,8 @@ impl Config {
             ));
         }
         self.lanes.check()?;
+        let retention_secs = self.node(composition).retention_secs;
+        self.prices.check(&self.packets.sizes, retention_secs)?;
         self.limits.check()
     }
 
@@ -167,6 +169,7 @@ impl Config {
             takes_clients: composition == Composition::Recipient,
             prices: self.prices(),
             lanes: self.lanes.node(),
+            prices_fixed_secs: self.prices.fixed_secs,
             ..clients.node()
         }
     }
@@ -216,11 +219,7 @@ mod tests {
                 "validity_secs",
             ),
             ("#log = \"info\"", "log = \"a=b=c\"", "log"),
-            (
-                "#recipient_per_byte = 20",
-                "recipient_per_byte = -1",
-                "recipient_per_byte",
-            ),
+            ("#in_per_byte = 20", "in_per_byte = -1", "in_per_byte"),
         ] {
             assert!(example.contains(from), "{from}");
             let error = parse(&example.replace(from, to)).unwrap_err();
@@ -240,6 +239,12 @@ mod tests {
         assert!(parse(&source).unwrap_err().contains("address family"));
         let tls = format!("{example}\n[tls]\ncert = \"c.pem\"\nkey = \"k.pem\"\n");
         assert!(parse(&tls).unwrap_err().contains("not https"));
+        for dear in ["out_per_byte = 20", "storage_per_kb_hour = 14"] {
+            let (key, _) = dear.split_once(' ').unwrap();
+            let most = format!("{key} = {}", i64::MAX);
+            let error = parse(&example.replace(&format!("#{dear}"), &most)).unwrap_err();
+            assert!(error.contains("prices: "), "{error}");
+        }
         let short = example.replace("#header_timeout_secs = 30", "header_timeout_secs = 1");
         assert!(parse(&short).unwrap_err().contains("header_timeout_secs"));
         let error = Config::parse(&example, Path::new(""), Composition::Relay).unwrap_err();

@@ -143,40 +143,65 @@ fn validity<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PriceList {
-    /// Charged to a client per byte passed.
-    pub recipient_per_byte: u64,
+    /// Charged to a client per byte that comes in: mail and commands.
+    pub in_per_byte: u64,
+    /// Charged to a client per byte that is pushed to it.
+    pub out_per_byte: u64,
     /// Credited to a forwarding node per byte passed.
     pub relay_per_byte: u64,
     /// Charged to a client per kB and hour of storage.
     pub storage_per_kb_hour: u64,
+    /// The least that a pass is charged.
+    pub minimum_charge: u64,
+    /// Bytes that pass free of charge, for each client and UTC day.
+    pub free_bytes_per_day: u64,
+    /// How long the prices are fixed for a client that registers or renews, seconds.
+    pub fixed_secs: u64,
 }
 
 impl Default for PriceList {
     fn default() -> Self {
-        let Prices {
-            recipient_per_byte,
-            relay_per_byte,
-            storage_per_kb_hour,
-        } = Prices::default();
+        let prices = Prices::default();
         Self {
-            recipient_per_byte,
-            relay_per_byte,
-            storage_per_kb_hour,
+            in_per_byte: prices.in_per_byte.get(),
+            out_per_byte: prices.out_per_byte.get(),
+            relay_per_byte: prices.relay_per_byte.get(),
+            storage_per_kb_hour: prices.storage_per_kb_hour.get(),
+            minimum_charge: prices.minimum_charge.get(),
+            free_bytes_per_day: prices.free_bytes_per_day,
+            fixed_secs: NodeConfig::default().prices_fixed_secs,
         }
     }
 }
 
 impl From<PriceList> for Prices {
     fn from(list: PriceList) -> Self {
-        let PriceList {
-            recipient_per_byte,
-            relay_per_byte,
-            storage_per_kb_hour,
-        } = list;
         Self {
-            recipient_per_byte,
-            relay_per_byte,
-            storage_per_kb_hour,
+            in_per_byte: list.in_per_byte.into(),
+            out_per_byte: list.out_per_byte.into(),
+            relay_per_byte: list.relay_per_byte.into(),
+            storage_per_kb_hour: list.storage_per_kb_hour.into(),
+            minimum_charge: list.minimum_charge.into(),
+            free_bytes_per_day: list.free_bytes_per_day,
+        }
+    }
+}
+
+impl PriceList {
+    /// That no packet costs more than can be counted: it would be noticed when the packet is there.
+    pub(super) fn check(self, sizes: &Sizes, retention_secs: u64) -> Result<(), String> {
+        let prices = Prices::from(self);
+        let size = sizes.largest() as u64;
+        let held = u128::from(size) * u128::from(retention_secs);
+        let all = [
+            prices.in_price(size),
+            prices.out_price(size),
+            prices.relay_price(size, prices.relay_per_byte),
+            prices.storage_reserve_price(held),
+        ];
+        match all.into_iter().find_map(Result::err) {
+            None => Ok(()),
+            Some(error) => Err(format!("prices: {error} for a packet of {size} bytes")),
         }
     }
 }
@@ -191,6 +216,10 @@ pub struct Clients {
     pub default_credit_pusd: u64,
     /// How long mail waits, seconds.
     pub retention_secs: NonZeroU64,
+    /// How long the lines of a client's statement are kept, seconds.
+    pub statement_secs: NonZeroU64,
+    /// Most lines of a client's statement.
+    pub statement_lines_max: NonZeroU64,
     /// Room of one mailbox, bytes.
     pub mailbox_bytes_max: u64,
     /// Most that a client may allow strangers to send it, bytes a day.
@@ -221,6 +250,8 @@ impl Default for Clients {
             minimum_authorization_pusd: node.minimum_authorization_pusd,
             default_credit_pusd: node.default_credit_pusd,
             retention_secs: non_zero(node.retention_secs),
+            statement_secs: non_zero(node.statement_secs),
+            statement_lines_max: non_zero(node.statement_lines_max),
             mailbox_bytes_max: node.mailbox_bytes_max,
             strangers_bytes_per_day_max: node.strangers_bytes_per_day_max,
             clients_max: node.clients_max,
@@ -238,6 +269,8 @@ impl Clients {
             minimum_authorization_pusd: self.minimum_authorization_pusd,
             default_credit_pusd: self.default_credit_pusd,
             retention_secs: self.retention_secs.get(),
+            statement_secs: self.statement_secs.get(),
+            statement_lines_max: self.statement_lines_max.get(),
             mailbox_bytes_max: self.mailbox_bytes_max,
             strangers_bytes_per_day_max: self.strangers_bytes_per_day_max,
             clients_max: self.clients_max,

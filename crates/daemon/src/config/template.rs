@@ -179,9 +179,14 @@ fn sections(text: &mut String, composition: Composition) {
         "prices",
         &[
             (
-                "Picodollars (10^-12 dollar). Charged to a client per byte passed.",
-                "recipient_per_byte",
-                &prices.recipient_per_byte,
+                "Picodollars (10^-12 dollar). Charged to a client per byte that comes in,",
+                "in_per_byte",
+                &prices.in_per_byte,
+            ),
+            (
+                "and per byte that is pushed to it.",
+                "out_per_byte",
+                &prices.out_per_byte,
             ),
             (
                 "Credited to the node that forwarded, per byte passed.",
@@ -192,6 +197,21 @@ fn sections(text: &mut String, composition: Composition) {
                 "Charged to a client per kB and hour of storage.",
                 "storage_per_kb_hour",
                 &prices.storage_per_kb_hour,
+            ),
+            (
+                "The least that a client is charged for a packet that passes.",
+                "minimum_charge",
+                &prices.minimum_charge,
+            ),
+            (
+                "Bytes that pass free of charge, for each client and day (UTC). They earn nobody anything.",
+                "free_bytes_per_day",
+                &prices.free_bytes_per_day,
+            ),
+            (
+                "How long the prices are fixed for a client that registers or renews, seconds.",
+                "fixed_secs",
+                &prices.fixed_secs,
             ),
         ],
     );
@@ -277,6 +297,12 @@ fn clients(text: &mut String) {
                 "retention_secs",
                 &clients.retention_secs,
             ),
+            (
+                "How long, and how many, lines of a client's statement are kept. Their sum stays.",
+                "statement_secs",
+                &clients.statement_secs,
+            ),
+            ("", "statement_lines_max", &clients.statement_lines_max),
             (
                 "Room of one mailbox, bytes.",
                 "mailbox_bytes_max",

@@ -102,6 +102,12 @@ pub(crate) enum Told {
     Note { peer: Address },
     /// A lane was opened at another node: once per lane.
     Event(Box<Event>),
+    /// Somebody looked at an escrow.
+    Backing {
+        channel: [u8; 32],
+        units: u64,
+        until: u64,
+    },
     /// End the thread.
     Stop,
 }
@@ -219,6 +225,16 @@ impl NodeHandle {
     /// the node is busy.
     pub fn stop(&self) {
         let _ = self.0.told.send(Told::Stop);
+    }
+
+    /// Tells the node what an escrow holds for a channel, token units, and until when (unix seconds)
+    /// that is certain: see [`Event::Backing`]. Whoever tells it paces itself: nothing waits for it.
+    pub fn backing(&self, channel: [u8; 32], units: u64, until: u64) {
+        let _ = self.0.told.send(Told::Backing {
+            channel,
+            units,
+            until,
+        });
     }
 
     /// Lets the node handle the event that `make` gives that id, and waits until what came of it is

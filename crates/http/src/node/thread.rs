@@ -150,6 +150,15 @@ impl<B: Brain> Worker<B> {
                 }
             }
             Told::Event(event) => events.push(*event),
+            Told::Backing {
+                channel,
+                units,
+                until,
+            } => events.push(Event::Backing {
+                channel,
+                units,
+                until,
+            }),
             Told::Stop => return true,
         }
         false

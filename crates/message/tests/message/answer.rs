@@ -1,10 +1,12 @@
 //! Answers, acceptances and pushed packets.
 
 use bytes::Bytes;
+use layer_minus_ledger::{Amount, Sum};
 use layer_minus_message::{
-    Acceptance, Answer, Content, MessageError, Position, Proof, Purpose, PushedPacket, Signer,
+    Acceptance, Answer, Charge, ChargeKind, Content, MessageError, Position, Proof, Purpose,
+    PushedPacket, Signer, Statement,
     answer::PUSH_HEAD_BYTES,
-    limits::{ANSWER_BYTES_MAX, ANSWER_SIZES},
+    limits::{ANSWER_BYTES_MAX, ANSWER_SIZES, STATEMENT_CHARGES_MAX},
 };
 use layer_minus_seal::RECORD_FIRST_OVERHEAD;
 use layer_minus_wallet::{Address, DeviceKey, Scope};
@@ -140,6 +142,26 @@ fn an_acceptance_and_a_full_page_of_records_fit_the_answer_sizes() {
             ..
         })
     ));
+}
+
+#[test]
+fn a_full_page_of_a_statement_fits_whatever_its_numbers_are() {
+    let charge = Charge {
+        seq: u64::MAX,
+        at: u64::MAX,
+        kind: ChargeKind::PushAgain,
+        bytes: u32::MAX,
+        amount_pusd: Amount::MAX,
+        balance_pusd: Sum::MAX,
+    };
+    let page = Answer::Statement(Statement {
+        opening_seq: u64::MAX,
+        opening_pusd: Sum::MAX,
+        charges: vec![charge; STATEMENT_CHARGES_MAX],
+        more: true,
+        charged_pusd: Sum::MAX,
+    });
+    assert!(Content::from(page).to_bytes().is_ok());
 }
 
 #[test]

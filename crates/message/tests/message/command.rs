@@ -351,7 +351,7 @@ proptest! {
     #[test]
     fn whoever_signs_is_whom_the_node_sees(
         // Not the first, whose card says who signs it, for which node, network and time.
-        seed: u64, audience: [u8; 20], network in "[a-z-]{1,20}", time: u64, which in 1..13_usize,
+        seed: u64, audience: [u8; 20], network in "[a-z-]{1,20}", time: u64, which in 1..15_usize,
     ) {
         let (command, _) = commands().swap_remove(which);
         let mut rng = rng(seed);

@@ -3,9 +3,10 @@
 use std::fmt::Debug;
 
 use layer_minus_delivery::{ConsumerId, Mode};
+use layer_minus_ledger::{Amount, Sum};
 use layer_minus_message::{
-    Answer, CardBody, Claims, Command, FullCard, LaneKey, LaneNote, Listen, Position, Proof,
-    Reason, RecordBody, SignedDocument, Standing,
+    Answer, CardBody, Charge, ChargeKind, Claims, Command, FullCard, LaneKey, LaneNote, Listen,
+    Paused, Position, Proof, Reason, RecordBody, SignedDocument, Standing, Statement,
 };
 use layer_minus_wallet::Address;
 use serde::{Serialize, de::DeserializeOwned};
@@ -227,6 +228,8 @@ pub(crate) fn commands() -> Vec<(Command, usize)> {
             0,
         ),
         (Command::Authorize(Box::new(world.authorization.clone())), 0),
+        (Command::Revoke, 0),
+        (Command::Statement { after: 41 }, 0),
         (Command::Unregister, 0),
         (
             Command::Lane {
@@ -256,6 +259,7 @@ pub(crate) fn reasons() -> Vec<Reason> {
         Reason::ReplayedNonce,
         Reason::BadAuthorization { detail: detail() },
         Reason::AuthorizationExpired,
+        Reason::Revoked,
         Reason::AuthorizationTooSmall {
             minimum_pusd: 1_000_000,
         },
@@ -286,6 +290,25 @@ pub(crate) fn answers() -> Vec<(Answer, usize)> {
         limit_pusd: 5_000_000_000,
         charged_pusd: 20,
         ..Standing::default()
+    };
+    let paused = Standing {
+        paused: Some(Paused::Unbacked),
+        ..standing.clone()
+    };
+    let charge = Charge {
+        seq: 42,
+        at: NOW,
+        kind: ChargeKind::PushAgain,
+        bytes: 16_000,
+        amount_pusd: Amount::new(320_000),
+        balance_pusd: Sum::new(336_320_000),
+    };
+    let statement = Statement {
+        opening_seq: 41,
+        opening_pusd: Sum::new(336_000_000),
+        charges: vec![charge],
+        more: false,
+        charged_pusd: Sum::new(336_320_000),
     };
     let position = Position {
         generation: 7,
@@ -330,6 +353,8 @@ pub(crate) fn answers() -> Vec<(Answer, usize)> {
         ),
         (Answer::Has { record: None }, 0),
         (Answer::Authorized(standing.clone()), 0),
+        (Answer::Revoked(paused), 1),
+        (Answer::Statement(statement), 0),
         (Answer::Unregistered, 0),
         (Answer::Acknowledged, 0),
         (

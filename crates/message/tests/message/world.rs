@@ -82,6 +82,7 @@ impl World {
             takes_clients: true,
             sizes: vec![16_000, 1_000_000],
             prices: Prices::default(),
+            prices_until: NOW + 30 * DAY_SECS,
             minimum_authorization: 1_000_000_000,
             retention_secs: 7 * DAY_SECS,
             valid_from: NOW,

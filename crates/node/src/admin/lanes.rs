@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{account, damaged, each, narrow, transaction};
 use crate::{
+    config::NodeConfig,
+    journal::Keeping,
     lanes::{Between, units_pusd},
     money::{self, Ids, code},
     node::SECRET_KEY,
-    rows::{self, PaperRow, PeerRow},
+    rows::{self, LanePaperRow, PeerRow},
     store::{Store, StoreError, Table},
     tx::{BookError, Tx},
 };
@@ -102,7 +104,7 @@ fn book<S: Store>(
     let (credited_pusd, held_pusd) = match side {
         Side::Owed => {
             let lane = account(store, money::lane_account(&node))?;
-            let held = |paper: &PaperRow| u128::from(paper.held_units);
+            let held = |paper: &LanePaperRow| u128::from(paper.held_units);
             let held: u128 = row.papers.iter().map(held).sum();
             let held = narrow(held.saturating_mul(u128::from(PUSD_PER_TOKEN_UNIT)));
             (lane.map_or(0, |lane| narrow(lane.credits_posted)), held)
@@ -121,7 +123,7 @@ fn book<S: Store>(
     })
 }
 
-fn paper(row: PaperRow) -> LanePaper {
+fn paper(row: LanePaperRow) -> LanePaper {
     LanePaper {
         channel: row.channel,
         id: row.id,
@@ -222,6 +224,7 @@ fn book_settled<S: Store>(
     let mut tx = Tx {
         store,
         now,
+        keeping: Keeping::from(&NodeConfig::default()),
         effects: Vec::new(),
     };
     let ops = tx.between(&Between {

@@ -1,7 +1,7 @@
 //! What other nodes owe this one: notes and vouchers that come in, and who is forwarded to.
 
 use layer_minus_ledger::Amount;
-use layer_minus_message::{Channel, LaneNote, LaneParty, LaneVoucher, Reason, lane_channel};
+use layer_minus_message::{Channel, LaneNote, LaneParty, LaneVoucher, lane_channel};
 use layer_minus_wallet::Address;
 
 use super::{Between, open::take_channel, units_pusd};
@@ -116,7 +116,7 @@ impl<S: Store> Parts<'_, S> {
             amount,
             code: code::VOUCHER_TAKEN,
         })?;
-        self.tx.book_or(&ops, Reason::Unavailable)
+        Ok(self.tx.book(&ops)?)
     }
 
     /// Tells the runtime whether to forward to a node, if that has changed.

@@ -9,7 +9,7 @@ use crate::{
     event::{ConnectionId, Effect, RequestId},
     money::{self, code},
     node::Parts,
-    rows::{PaperRow, PeerRow},
+    rows::{LanePaperRow, PeerRow},
     store::{Store, StoreError, Table},
     tx::Stop,
 };
@@ -118,7 +118,7 @@ impl<S: Store> Parts<'_, S> {
             amount,
             code: code::VOUCHER,
         })?;
-        self.tx.book_or(&ops, Reason::Unavailable)
+        Ok(self.tx.book(&ops)?)
     }
 
     /// Takes in what the creditor shows of this node's own promises: that it holds them, and, after this
@@ -144,7 +144,7 @@ impl<S: Store> Parts<'_, S> {
             return Err(Reason::BadSignature.into());
         }
         let more = units_pusd(held.units - paper.units)?;
-        *paper = PaperRow {
+        *paper = LanePaperRow {
             units: held.units,
             signature: Some(held.signature),
             held_units: held.units,
@@ -170,6 +170,6 @@ impl<S: Store> Parts<'_, S> {
             amount: missing,
             code: code::RECOVERED,
         })?;
-        self.tx.book_or(&ops, Reason::Unavailable)
+        Ok(self.tx.book(&ops)?)
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     config::{LANE_CHANNELS_MAX, LANE_SECS},
     event::{Effect, LaneKey, Request},
     node::{LANE_PREFIX, Parts},
-    rows::{Due, LaneRow, PaperRow, PeerRow},
+    rows::{Due, LanePaperRow, LaneRow, PeerRow},
     store::{Store, Table},
     tx::Stop,
 };
@@ -138,14 +138,14 @@ pub(super) fn take_channel(row: &mut PeerRow, channel: Channel) -> Result<bool, 
     }
     if row.papers.len() >= LANE_CHANNELS_MAX {
         // Only what has nothing left to be paid is forgotten.
-        let done = |paper: &PaperRow| paper.settled_units >= paper.units;
+        let done = |paper: &LanePaperRow| paper.settled_units >= paper.units;
         let Some(at) = row.papers.iter().position(done) else {
             let limit = "lane_channels_max: settle older channels first".to_owned();
             return Err(Reason::OverLimit { limit }.into());
         };
         row.papers.remove(at);
     }
-    row.papers.push(PaperRow {
+    row.papers.push(LanePaperRow {
         channel,
         id,
         units: 0,

@@ -414,6 +414,7 @@ impl World {
             takes_clients: false,
             sizes: vec![SMALL, LARGE],
             prices: Prices::default(),
+            prices_until: self.now + 20 * 24 * 3_600,
             minimum_authorization: 0,
             retention_secs: 0,
             valid_from: self.now,

@@ -68,7 +68,7 @@ fn check_client(
     standing: &Standing,
 ) -> Result<(), String> {
     let prices = world.cast.nodes[site].record.body.prices;
-    let pass = u128::from(prices.recipient_per_byte) * u128::from(SIZE_BYTES);
+    let pass = u128::from(prices.in_per_byte.get()) * u128::from(SIZE_BYTES);
     let mine = |life: &Life| life.site == site && life.person == person;
     let receipts = world.books.receipts.iter();
     let receipts = receipts.filter(|((life, _), _)| mine(life));
@@ -90,7 +90,7 @@ fn check_client(
             *held.entry(*life).or_default() += u128::from(secs) * u128::from(SIZE_BYTES);
         }
     }
-    let price = u128::from(prices.storage_per_kb_hour);
+    let price = u128::from(prices.storage_per_kb_hour.get());
     let storage: u128 = held.values().map(|held| held * price / KB_HOUR).sum();
     let commands = standing.commands;
     let fixed = (mails as u128 + u128::from(commands)) * pass + storage;
@@ -131,7 +131,7 @@ impl Oracle for Credited {
 
 fn check_lane(world: &World, site: usize, relay: Address) -> Result<(), String> {
     let prices = world.cast.nodes[site].record.body.prices;
-    let pass = u128::from(prices.relay_per_byte) * u128::from(SIZE_BYTES);
+    let pass = u128::from(prices.relay_per_byte.get()) * u128::from(SIZE_BYTES);
     let passes = world.books.sites[site].lane_passes.get(&relay);
     let passes = u128::from(passes.copied().unwrap_or_default());
     let leavings = world.books.sites[site].lane_leavings.get(&relay);

@@ -27,7 +27,8 @@ pub(crate) fn check_site(world: &World, site: usize) -> Result<(), String> {
     let Some(node) = &world.sites[site].node else {
         return Ok(());
     };
-    admin::verify(node.store()).map_err(|error| error.to_string())??;
+    let flaw = admin::verify(node.store()).map_err(|error| error.to_string())?;
+    flaw.map_err(|flaw| flaw.to_string())?;
     let rows = node
         .store()
         .scan(Table::Packets, &[], &[0xff; 64], ROWS_MAX);

@@ -242,6 +242,7 @@ impl Maker {
             takes_clients,
             sizes: vec![SMALL as u32, LARGE as u32],
             prices: Prices::default(),
+            prices_until: now + 86_400,
             minimum_authorization: 1_000_000,
             retention_secs: 7 * 86_400,
             valid_from: now - 60,
