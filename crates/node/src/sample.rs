@@ -100,6 +100,9 @@ fn write<S: Store>(
             apart: 0,
         };
         tx.put(Table::Clients, wallet.as_slice(), &client)?;
+        // Somebody has to stand behind the limit.
+        let granted = u64::try_from(like.authorization.limit_pusd()).unwrap_or(u64::MAX);
+        tx.put(Table::Grants, wallet.as_slice(), &granted)?;
         let open = Op::Open {
             account: money::client_account(wallet),
             limit: DebitLimit::UpTo(like.authorization.limit_pusd()),

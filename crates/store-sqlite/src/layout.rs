@@ -118,7 +118,7 @@ mod tests {
             "meta+index clients+index keys accounts+index transfers+index mailboxes+index \
              consumers+index packets+index bodies+index retention receipts seen seen_expiry \
              grants+index invites+index lanes+index payables+index receivables+index \
-             directory+index"
+             directory+index journal channels+index backings"
         );
     }
 
