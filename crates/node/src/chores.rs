@@ -1,6 +1,8 @@
 //! What a tick does, each piece in a transaction of its own: the sweep is what makes room on a full
 //! disk, so what fails of it must take nothing along.
 
+use std::collections::BTreeSet;
+
 use layer_minus_message::Answer;
 use layer_minus_wallet::Address;
 
@@ -35,7 +37,7 @@ impl<S: Store> Node<S> {
     fn tend_streams(&mut self, batch: &mut Batch, now: u64) {
         let (heartbeat, slow) = (self.config.heartbeat_secs, self.config.slow_reader_secs);
         let mut stuck: Vec<(ConnectionId, Address)> = Vec::new();
-        let mut paused: Vec<ConnectionId> = Vec::new();
+        let mut paused: BTreeSet<Address> = BTreeSet::new();
         for (id, connection) in &mut self.live.connections {
             match &connection.in_flight {
                 Some(push) if now.saturating_sub(push.since) > slow => {
@@ -50,7 +52,7 @@ impl<S: Store> Node<S> {
                     });
                     // What the operator grants is not told: whoever waits looks at each beat.
                     if connection.paused.is_some() {
-                        paused.push(*id);
+                        paused.insert(connection.client);
                     }
                 }
                 None => {}
@@ -69,10 +71,10 @@ impl<S: Store> Node<S> {
                 }
             }
         }
-        for id in paused {
-            let fed = self.transact(now, |parts| match parts.feed(id, None) {
-                Err(Stop::Store(error)) => Err(error),
-                Ok(()) | Err(Stop::Refuse(_)) => Ok(()),
+        for client in paused {
+            let fed = self.transact(now, |parts| {
+                parts.feed_later(client);
+                Ok(())
             });
             match fed {
                 Ok(((), effects)) => batch.effects.extend(effects),

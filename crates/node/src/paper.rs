@@ -266,10 +266,10 @@ impl<S: Store> Parts<'_, S> {
         let row = BackingRow { units, until };
         self.tx.put(Table::Backings, channel, &row)?;
         self.tx.schedule(until, Due::Backing, channel)?;
-        match self.tx.get::<ChannelRow>(Table::Channels, channel)? {
-            Some(row) => self.feed_client(&row.client, None),
-            None => Ok(()),
+        if let Some(row) = self.tx.get::<ChannelRow>(Table::Channels, channel)? {
+            self.feed_later(row.client);
         }
+        Ok(())
     }
 
     /// Nobody looked at the escrow since: it is believed no longer.
