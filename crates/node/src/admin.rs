@@ -3,7 +3,7 @@
 
 mod lanes;
 
-use layer_minus_ledger::{Account, Sum};
+use layer_minus_ledger::Sum;
 use layer_minus_message::{
     Authorization, Paused, letter::sha256, limits::STATEMENT_CHARGES_MAX, standing::Statement, text,
 };
@@ -18,6 +18,7 @@ use crate::{
     purse::Purse,
     rows::{self, ChannelRow, ClientRow, MailboxRow},
     store::{Store, StoreError, Table},
+    tx::account,
 };
 
 pub use lanes::{LaneBook, LanePaper, SettleError, Side, lane_books, settle_lane};
@@ -144,7 +145,7 @@ pub fn means<S: Store>(
     };
     each(store, Table::Clients, |key, value| {
         let client: ClientRow = rows::from_json(Table::Clients, key, value)?;
-        let account = account(store, money::client_account(&client.wallet))?;
+        let account = account(store, &money::client_account(&client.wallet))?;
         let (charged, reserved) =
             account.map_or((0, 0), |it| (it.debits_posted, it.debits_pending));
         visit(Means {
@@ -199,7 +200,7 @@ pub fn channels<S: Store>(
             // Of the channel in use, the account says what was charged.
             let charged_pusd = match current.filter(|client| client.paper.channel == id) {
                 Some(client) => {
-                    let account = account(store, money::client_account(&wallet))?;
+                    let account = account(store, &money::client_account(&wallet))?;
                     let charged = account.map_or(0, |account| account.debits_posted);
                     Sum::new(charged.saturating_sub(client.paper.base_pusd.get()))
                 }
@@ -276,7 +277,7 @@ pub fn totals<S: Store>(store: &S) -> Result<Totals, StoreError> {
         totals.passed_bytes = totals.passed_bytes.saturating_add(row.passed_bytes);
         Ok(())
     })?;
-    if let Some(income) = account(store, money::income_account())? {
+    if let Some(income) = account(store, &money::income_account())? {
         totals.charged_pusd = narrow(income.credits_posted);
         totals.reserved_pusd = narrow(income.credits_pending);
     }
@@ -285,7 +286,7 @@ pub fn totals<S: Store>(store: &S) -> Result<Totals, StoreError> {
         .iter()
         .filter_map(|(key, _)| Address::try_from(&key[LANE_PREFIX.len()..]).ok());
     for node in nodes {
-        let credited = account(store, money::lane_account(&node))?;
+        let credited = account(store, &money::lane_account(&node))?;
         let credited_pusd = credited.map_or(0, |account| narrow(account.credits_posted));
         totals.lanes.push(LaneTotal {
             node,
@@ -304,18 +305,6 @@ fn damaged(table: Table, key: &[u8]) -> StoreError {
 
 fn narrow(sum: u128) -> u64 {
     u64::try_from(sum).unwrap_or(u64::MAX)
-}
-
-fn account<S: Store>(
-    store: &S,
-    id: layer_minus_ledger::AccountId,
-) -> Result<Option<Account>, StoreError> {
-    match store.get(Table::Accounts, id.as_bytes())? {
-        Some(bytes) => Account::from_bytes(&bytes)
-            .map(Some)
-            .map_err(|_| damaged(Table::Accounts, id.as_bytes())),
-        None => Ok(None),
-    }
 }
 
 /// Calls `visit` on every row of a table, a page at a time.

@@ -3,8 +3,7 @@
 use layer_minus_delivery::{ConsumerId, DailyQuota, Mailbox};
 use layer_minus_ledger::{StorageMeter, Sum, TransferId};
 use layer_minus_message::{
-    Acceptance, Authorization, Channel, LaneVoucher, Prices, SignedDocument,
-    channel::PUSD_PER_TOKEN_UNIT, text,
+    Acceptance, Authorization, Channel, LaneVoucher, Prices, SignedDocument, text,
 };
 use layer_minus_wallet::{Address, Signature};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -198,12 +197,6 @@ pub(crate) struct PeerRow {
 }
 
 impl PeerRow {
-    /// Promised and not settled, picodollars.
-    pub(crate) fn unsettled_pusd(&self) -> u128 {
-        let unsettled = |paper: &LanePaperRow| paper.units.saturating_sub(paper.settled_units);
-        self.papers.iter().map(unsettled).map(pusd).sum()
-    }
-
     /// The newest promise.
     pub(crate) fn voucher(&self) -> Option<LaneVoucher> {
         let paper = self.papers.last()?;
@@ -213,15 +206,6 @@ impl PeerRow {
             signature: paper.signature?,
         })
     }
-
-    /// Promised, picodollars.
-    pub(crate) fn promised_pusd(&self) -> u128 {
-        self.papers.iter().map(|paper| pusd(paper.units)).sum()
-    }
-}
-
-fn pusd(units: u64) -> u128 {
-    u128::from(units) * u128::from(PUSD_PER_TOKEN_UNIT)
 }
 
 /// What a retention entry makes of its key when its time comes.

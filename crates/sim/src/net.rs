@@ -50,7 +50,9 @@ impl World {
     /// Does one thing that a node wants done.
     pub(crate) fn carry_out(&mut self, site: usize, effect: Effect) -> Result<(), Violation> {
         match effect {
-            Effect::Answer { request, answer, .. } => {
+            Effect::Answer {
+                request, answer, ..
+            } => {
                 self.answer(site, request.0, Content::Answer(answer))?;
             }
             Effect::Fresh { request } => {

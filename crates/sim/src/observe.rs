@@ -53,7 +53,9 @@ impl World {
         }
         for effect in &batch.effects {
             match effect {
-                Effect::Answer { request, answer, .. } => {
+                Effect::Answer {
+                    request, answer, ..
+                } => {
                     if let Some(asked) = self.sites[site].asked.remove(&request.0) {
                         self.heard_answer(site, now, &asked, answer, &mut seen)?;
                     }

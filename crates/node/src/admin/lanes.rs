@@ -4,16 +4,16 @@ use layer_minus_message::{Channel, channel::PUSD_PER_TOKEN_UNIT, text};
 use layer_minus_wallet::{Address, Signature};
 use serde::{Deserialize, Serialize};
 
-use super::{account, damaged, each, narrow, transaction};
+use super::{damaged, each, narrow, transaction};
 use crate::{
     config::NodeConfig,
     journal::Keeping,
-    lanes::{Between, units_pusd},
+    lanes::{Between, Promised, units_pusd},
     money::{self, Ids, code},
     node::SECRET_KEY,
     rows::{self, LanePaperRow, PeerRow},
     store::{Store, StoreError, Table},
-    tx::{BookError, Tx},
+    tx::{BookError, Tx, account},
 };
 
 /// Which way the money goes.
@@ -100,14 +100,23 @@ fn book<S: Store>(
     side: Side,
     row: PeerRow,
 ) -> Result<LaneBook, StoreError> {
-    let promised_pusd = narrow(row.promised_pusd());
+    let promised = match side {
+        Side::Owed => Promised::to(store, &node)?,
+        Side::Due => Promised::by(store, &node)?,
+    };
+    let promised_pusd = narrow(promised.total);
     let (credited_pusd, held_pusd) = match side {
         Side::Owed => {
-            let lane = account(store, money::lane_account(&node))?;
-            let held = |paper: &LanePaperRow| u128::from(paper.held_units);
-            let held: u128 = row.papers.iter().map(held).sum();
-            let held = narrow(held.saturating_mul(u128::from(PUSD_PER_TOKEN_UNIT)));
-            (lane.map_or(0, |lane| narrow(lane.credits_posted)), held)
+            let lane = account(store, &money::lane_account(&node))?;
+            let unheld =
+                |paper: &LanePaperRow| u128::from(paper.units.saturating_sub(paper.held_units));
+            let unheld: u128 = row.papers.iter().map(unheld).sum();
+            let unheld = unheld.saturating_mul(u128::from(PUSD_PER_TOKEN_UNIT));
+            let held = promised.total.saturating_sub(unheld);
+            (
+                lane.map_or(0, |lane| narrow(lane.credits_posted)),
+                narrow(held),
+            )
         }
         Side::Due => (promised_pusd, promised_pusd),
     };
@@ -117,7 +126,7 @@ fn book<S: Store>(
         credited_pusd,
         promised_pusd,
         held_pusd,
-        settled_pusd: promised_pusd.saturating_sub(narrow(row.unsettled_pusd())),
+        settled_pusd: narrow(promised.settled),
         stopped: row.stopped,
         papers: row.papers.into_iter().map(paper).collect(),
     })

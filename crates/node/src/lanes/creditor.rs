@@ -4,7 +4,7 @@ use layer_minus_ledger::Amount;
 use layer_minus_message::{Channel, LaneNote, LaneParty, LaneVoucher, lane_channel};
 use layer_minus_wallet::Address;
 
-use super::{Between, open::take_channel, units_pusd};
+use super::{Between, Promised, open::take_channel, units_pusd};
 use crate::{
     config::{LaneConfig, PEERS_MAX, STOPPED_PEERS_PER_TICK},
     event::{Effect, PeerState},
@@ -122,8 +122,16 @@ impl<S: Store> Parts<'_, S> {
     /// Tells the runtime whether to forward to a node, if that has changed.
     fn tell_peer(&mut self, peer: Address, row: &PeerRow) -> Result<(), Stop> {
         let granted = granted(self.tx.store, &peer)?;
+        let promised = Promised::by(self.tx.store, &peer)?;
         let live = self.live.peers.entry(peer).or_default();
-        let now = judge(&self.config.lanes, live.credited_pusd, row, granted);
+        let credited = live.credited_pusd;
+        let now = judge(
+            &self.config.lanes,
+            credited,
+            promised,
+            granted,
+            row.voucher(),
+        );
         if std::mem::replace(live, now) != now {
             self.tx.effects.push(Effect::Peer(now.state(peer)));
         }
@@ -139,15 +147,20 @@ fn granted(store: &impl Store, peer: &Address) -> Result<u64, StoreError> {
 }
 
 /// The two thresholds: where a promise is asked for, and where serving ends.
-fn judge(lanes: &LaneConfig, credited_pusd: u64, row: &PeerRow, granted_pusd: u64) -> LivePeer {
-    let unpromised = u128::from(credited_pusd).saturating_sub(row.promised_pusd());
+fn judge(
+    lanes: &LaneConfig,
+    credited_pusd: u64,
+    promised: Promised,
+    granted_pusd: u64,
+    held: Option<LaneVoucher>,
+) -> LivePeer {
+    let unpromised = u128::from(credited_pusd).saturating_sub(promised.total);
     let credit = u128::from(lanes.credit_pusd) + u128::from(granted_pusd);
     LivePeer {
         credited_pusd,
-        stopped: unpromised > u128::from(lanes.unpromised_max_pusd)
-            || row.unsettled_pusd() > credit,
+        stopped: unpromised > u128::from(lanes.unpromised_max_pusd) || promised.open() > credit,
         collect: unpromised >= u128::from(lanes.pay_at_pusd),
-        held: row.voucher(),
+        held,
     }
 }
 
@@ -161,9 +174,11 @@ impl<S: Store> Node<S> {
         for (key, value) in rows {
             let row: PeerRow = rows::from_json(Table::Receivables, &key, &value)?;
             if let Ok(peer) = Address::try_from(key.as_slice()) {
-                let credited = u64::try_from(row.promised_pusd()).unwrap_or(u64::MAX);
+                let promised = Promised::by(&self.store, &peer)?;
+                let credited = u64::try_from(promised.total).unwrap_or(u64::MAX);
                 let granted = granted(&self.store, &peer)?;
-                let live = judge(&self.config.lanes, credited, &row, granted);
+                let lanes = &self.config.lanes;
+                let live = judge(lanes, credited, promised, granted, row.voucher());
                 self.live.peers.insert(peer, live);
             }
         }

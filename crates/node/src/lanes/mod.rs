@@ -14,10 +14,12 @@ mod open;
 
 use layer_minus_ledger::{AccountId, Amount, DebitLimit, Op, TransferId};
 use layer_minus_message::channel::PUSD_PER_TOKEN_UNIT;
+use layer_minus_wallet::Address;
 
 use crate::{
+    money,
     store::{Store, StoreError},
-    tx::Tx,
+    tx::{Tx, account},
 };
 
 /// Token units as picodollars.
@@ -26,6 +28,39 @@ pub(crate) fn units_pusd(units: u64) -> Result<Amount, StoreError> {
         .checked_mul(PUSD_PER_TOKEN_UNIT)
         .map(Amount::new)
         .ok_or_else(|| StoreError::Failed("a promise does not fit 64 bits".to_owned()))
+}
+
+/// What was promised between this node and another, and what of it is settled, picodollars. The books know it
+/// when channels are long forgotten.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Promised {
+    pub(crate) total: u128,
+    pub(crate) settled: u128,
+}
+
+impl Promised {
+    /// To another node.
+    pub(crate) fn to<S: Store>(store: &S, node: &Address) -> Result<Self, StoreError> {
+        let account = account(store, &money::promised_account(node))?;
+        Ok(account.map_or_else(Self::default, |account| Self {
+            total: account.credits_posted,
+            settled: account.debits_posted,
+        }))
+    }
+
+    /// By another node.
+    pub(crate) fn by<S: Store>(store: &S, node: &Address) -> Result<Self, StoreError> {
+        let account = account(store, &money::owed_account(node))?;
+        Ok(account.map_or_else(Self::default, |account| Self {
+            total: account.debits_posted,
+            settled: account.credits_posted,
+        }))
+    }
+
+    /// Promised and not settled.
+    pub(crate) const fn open(self) -> u128 {
+        self.total.saturating_sub(self.settled)
+    }
 }
 
 /// A transfer between accounts without limits, which are opened if need be.
