@@ -146,6 +146,14 @@ pub struct Counts {
     pub packets: u64,
     /// Commits that were torn.
     pub torn: u64,
+    /// Crashes of relays.
+    pub relay_crashes: u64,
+    /// Notes that nodes sent relays.
+    pub notes: u64,
+    /// Times that a relay stopped forwarding to a node.
+    pub stopped: u64,
+    /// Times that operators settled.
+    pub settled: u64,
 }
 
 impl Counts {
@@ -162,6 +170,10 @@ impl Counts {
         self.client_crashes += other.client_crashes;
         self.packets += other.packets;
         self.torn += other.torn;
+        self.relay_crashes += other.relay_crashes;
+        self.notes += other.notes;
+        self.stopped += other.stopped;
+        self.settled += other.settled;
     }
 }
 

@@ -8,7 +8,7 @@ use layer_minus_message::{NodeRecord, Prices, RecordBody};
 use layer_minus_node::NodeKeys;
 use layer_minus_packet::Sizes;
 use layer_minus_seal::{Keyring, SecretCertificate, Version};
-use layer_minus_wallet::{Address, Wallet};
+use layer_minus_wallet::Wallet;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -32,7 +32,7 @@ pub(crate) const DEVICES: usize = 3;
 /// How long mail waits, seconds: less than a frame lives, so that both end within one run.
 pub(crate) const RETENTION_SECS: u64 = 3 * 3_600;
 
-/// A recipient node.
+/// A node: a recipient or a relay.
 #[derive(Debug)]
 pub(crate) struct NodeRole {
     pub(crate) keys: Arc<NodeKeys>,
@@ -51,7 +51,7 @@ pub(crate) struct PersonRole {
 pub(crate) struct Cast {
     pub(crate) network: Network,
     pub(crate) nodes: Vec<NodeRole>,
-    pub(crate) relays: Vec<Address>,
+    pub(crate) relays: Vec<NodeRole>,
     pub(crate) people: Vec<PersonRole>,
 }
 
@@ -66,8 +66,8 @@ fn make() -> Result<Cast, String> {
     let sizes = Sizes::new(&[SIZE_BYTES as usize]).map_err(text)?;
     let nodes = (0..NODES).map(|_| node(&sizes, &mut rng));
     let nodes = nodes.collect::<Result<Vec<_>, _>>()?;
-    let relays = (0..RELAYS).map(|_| Wallet::generate(&mut rng).address());
-    let relays = relays.collect();
+    let relays = (0..RELAYS).map(|_| node(&sizes, &mut rng));
+    let relays = relays.collect::<Result<Vec<_>, _>>()?;
     let people = (0..PEOPLE).map(|_| person(&mut rng));
     let people = people.collect::<Result<Vec<_>, _>>()?;
     let network = Network {

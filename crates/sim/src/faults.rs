@@ -42,6 +42,7 @@ impl World {
             82..=86 => self.fill(site),
             87..=90 => self.damage(site),
             91..=95 if self.knobs.sleeps => self.sleep(),
+            96..=99 => self.break_relay(),
             _ => {}
         }
         self.check_ledger(site)
@@ -142,6 +143,7 @@ impl World {
         let rows = rows.unwrap_or_default();
         if let Some((key, _)) = rows.get(self.chance.index(rows.len())) {
             node.store_mut().memory().damage(table, key);
+            self.sites[site].damaged = true;
             self.say(&format!("a row of {table} of node {site} is damaged"));
         }
     }
@@ -163,6 +165,10 @@ impl World {
             // What was damaged is repaired from the disk.
             self.crash(site);
             self.start(site)?;
+        }
+        for relay in 0..self.creditors.len() {
+            self.crash_relay(relay);
+            self.start_relay(relay)?;
         }
         for device in &mut self.devices {
             device.skew_secs = 0;

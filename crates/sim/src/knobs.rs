@@ -34,6 +34,13 @@ pub(crate) struct Knobs {
     pub(crate) sleeps: bool,
     /// Whether clients leave at times.
     pub(crate) leaves: bool,
+    /// What a node owes a relay before it promises it, picodollars.
+    pub(crate) pay_at_pusd: u64,
+    /// What a relay lets a node owe beyond its promises, picodollars. More than the smallest promise, or
+    /// there would be no way out.
+    pub(crate) unpromised_max_pusd: u64,
+    /// What a relay lets a node promise and not settle, picodollars.
+    pub(crate) credit_pusd: u64,
 }
 
 impl Knobs {
@@ -66,6 +73,9 @@ impl Knobs {
             fault_ms: chance.between(800, 8_000),
             sleeps: chance.permille(400),
             leaves: chance.permille(300),
+            pay_at_pusd: chance.between(1, 6_000_000),
+            unpromised_max_pusd: chance.between(2_000_000, 12_000_000),
+            credit_pusd: chance.between(2_000_000, 60_000_000),
         }
     }
 }

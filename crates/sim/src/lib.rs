@@ -16,16 +16,17 @@
 //! streams break, each side noticing in its own time; clocks of nodes and devices are set, within and
 //! beyond what commands tolerate; hours go by; a node crashes while idle, before its commit, within it
 //! (a torn record) or between any two effects; a client crashes between receiving, storing and
-//! acknowledging; a disk is full or a row damaged. About every tenth world is calm.
+//! acknowledging; a disk is full or a row damaged; a relay crashes, and the notes that nodes send it are lost,
+//! doubled and late. About every tenth world is calm.
 //!
 //! # What must hold
 //! While it goes on: what is accepted survives a crash, a packet leaves only when every consumer has it
 //! on its own disk, mail is kept until retention ends, packets come in order, nothing is delivered that
 //! was not sent, no frame and no nonce has an effect twice, no two records are sealed under one key and
-//! nonce, a retry changes nothing. At the end, when everything has healed and everybody took what
+//! nonce, a retry changes nothing, no relay holds a voucher that its node does not know. At the end, when everything has healed and everybody took what
 //! waited: the list in `oracle`. Charges are recomputed from the world's own record of what was done.
 //!
-//! A new rule is an `Oracle` in that list. Vouchers between nodes have their places in `net`.
+//! A new rule is an `Oracle` in that list.
 //!
 //! # Running it
 //! ```text
@@ -46,6 +47,7 @@ mod errands;
 mod faults;
 mod hear;
 mod knobs;
+mod lanes;
 mod mailboxes;
 mod net;
 mod observe;

@@ -1,8 +1,7 @@
 //! Between nodes and clients: what is sent, lost, doubled, and how streams break.
 //!
-//! A relay here is a lane and two links; it holds nothing. Vouchers between nodes travel beside the
-//! records of answers ([`World::emit`] is where a node lets one out, [`World::send`] where a packet
-//! leaves for one), so that is where a relay would take them out and keep the newest.
+//! Packets and records pass a relay as over two links. What nodes owe relays for it is in `lanes`: notes
+//! leave a node beside the records of answers, and a relay that is owed too much forwards nothing.
 
 use bytes::Bytes;
 use layer_minus_message::{Answer, Content};
@@ -24,6 +23,12 @@ impl World {
         };
         let (relay, site) = (waiting.relay, waiting.site);
         self.books.counts.packets += 1;
+        if relay.is_some_and(|relay| self.relay_is_up(relay) && !self.serves(relay, site)) {
+            let delay = self.latency_ms();
+            let why = "the relay is owed too much";
+            self.after(delay, Happening::Ended { call, why });
+            return;
+        }
         let arrive = |caller, packet| Happening::Arrive {
             site,
             relay,
@@ -51,8 +56,17 @@ impl World {
     pub(crate) fn carry_out(&mut self, site: usize, effect: Effect) -> Result<(), Violation> {
         match effect {
             Effect::Answer {
-                request, answer, ..
+                request,
+                answer,
+                note,
             } => {
+                if let Some(relay) = self.sites[site].relay_asks.remove(&request.0) {
+                    self.answer_relay(site, relay, *answer);
+                    return Ok(());
+                }
+                if let Some(note) = note {
+                    self.note_out(site, self.relay_of(site, request.0), note);
+                }
                 self.answer(site, request.0, Content::Answer(answer))?;
             }
             Effect::Fresh { request } => {
@@ -115,10 +129,16 @@ impl World {
                     self.end(&wire, "closed");
                 }
             }
-            // Lanes are given here, not opened.
+            Effect::Note { connection, note } => {
+                self.note_out(site, self.relay_of(site, connection.0), note);
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    fn relay_of(&self, site: usize, request: u64) -> Option<usize> {
+        self.sites[site].wires.get(&request)?.relay
     }
 
     fn life_of(&self, site: usize, stream: u64) -> Option<Life> {

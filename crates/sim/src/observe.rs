@@ -175,6 +175,10 @@ impl World {
                 }
             }
             (What::Confirm(_), Answer::Registered(_)) => self.registered(site, person, asked),
+            // Whoever cannot pay for it is told all the same; what was left may just have paid for it.
+            (What::Status, Answer::Status(standing)) if standing.paused.is_some() => {
+                self.books.leaving(site, person, asked.lane);
+            }
             (What::Status, Answer::Status(_)) => self.books.command(site, person, asked.lane),
             (What::Authorize(until), Answer::Authorized(_)) => {
                 self.books.command(site, person, asked.lane);

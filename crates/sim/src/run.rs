@@ -14,6 +14,9 @@ const DRAIN_MS: u64 = 6 * 60_000;
 /// milliseconds.
 const SETTLE_MS: u64 = 3 * 3_600_000 + 60_000;
 
+/// How long relays and nodes may take to tell each other the last of their lanes, milliseconds: three looks.
+const LANES_MS: u64 = 16_000;
+
 /// What may be chosen besides the seed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
@@ -86,7 +89,7 @@ fn play(world: &mut World) -> Result<(), Violation> {
         return Err(Violation::new("everything comes in the end", text));
     }
     world.now_ms += SETTLE_MS;
-    world.run_until(world.now_ms + 10_000, |_| false)?;
+    world.run_until(world.now_ms + LANES_MS, |_| false)?;
     world.judge()
 }
 

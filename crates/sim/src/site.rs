@@ -14,6 +14,8 @@ use crate::{
     asked::Asked,
     cast::{Cast, RETENTION_SECS},
     disk::{Drive, FaultyStore, drive, lock},
+    knobs::Knobs,
+    lanes,
     plant::Plant,
     violation::Violation,
     world::{Happening, World},
@@ -66,8 +68,12 @@ pub(crate) struct Site {
     pub(crate) skew_secs: i64,
     pub(crate) inbox: Vec<Event>,
     pub(crate) asked: BTreeMap<u64, Asked>,
+    /// Relays that asked something about their lane.
+    pub(crate) relay_asks: BTreeMap<u64, usize>,
     pub(crate) wires: BTreeMap<u64, Wire>,
     pub(crate) crash: Option<Crash>,
+    /// A row of its store is damaged.
+    pub(crate) damaged: bool,
     /// Expiry of the authorization of each registration that is under way.
     pub(crate) terms: BTreeMap<usize, u64>,
     /// Consumers of each mailbox before the batch that is handled.
@@ -86,12 +92,13 @@ impl std::fmt::Debug for Site {
 }
 
 impl Site {
-    pub(crate) fn new(index: usize, cast: &Cast, plant: Plant) -> Self {
+    pub(crate) fn new(index: usize, cast: &Cast, plant: Plant, knobs: &Knobs) -> Self {
         let config = NodeConfig {
             prices: cast.nodes[index].record.body.prices,
             retention_secs: RETENTION_SECS,
             heartbeat_secs: 20,
             slow_reader_secs: 60,
+            lanes: lanes::terms(knobs),
             ..NodeConfig::default()
         };
         Self {
@@ -103,13 +110,22 @@ impl Site {
             skew_secs: 0,
             inbox: Vec::new(),
             asked: BTreeMap::new(),
+            relay_asks: BTreeMap::new(),
             wires: BTreeMap::new(),
             crash: None,
+            damaged: false,
             terms: BTreeMap::new(),
             consumers: BTreeMap::new(),
             next_request: 1,
             working: false,
         }
+    }
+
+    /// A number for a request, used once in a process.
+    pub(crate) const fn next_request(&mut self) -> u64 {
+        let id = self.next_request;
+        self.next_request += 1;
+        id
     }
 }
 
@@ -133,6 +149,7 @@ impl World {
         machine.node = Some(node.map_err(Violation::world)?);
         machine.process += 1;
         machine.next_request = 1;
+        machine.damaged = false;
         machine.working = false;
         let process = machine.process;
         self.say(&format!(
@@ -162,6 +179,7 @@ impl World {
         lock(&machine.drive).power_loss(&mut self.chance);
         machine.inbox.clear();
         machine.asked.clear();
+        machine.relay_asks.clear();
         machine.crash = None;
         let wires = std::mem::take(&mut machine.wires);
         self.books.crashed(site);
@@ -200,12 +218,11 @@ impl World {
             return Ok(());
         };
         let machine = &mut self.sites[site];
-        let id = machine.next_request;
-        machine.next_request += 1;
+        let id = machine.next_request();
         let mark = opened.marks.last().map_or([0; 32], |mark| mark.digest);
         let request = Request {
             id: RequestId(id),
-            lane: relay.map(|relay| self.cast.relays[relay]),
+            lane: relay.map(|relay| self.cast.relays[relay].keys.wallet.address()),
             marks: opened.marks,
             size_bytes: opened.size_bytes,
         };
@@ -256,7 +273,7 @@ impl World {
         }
     }
 
-    fn work_soon(&mut self, site: usize) {
+    pub(crate) fn work_soon(&mut self, site: usize) {
         if std::mem::replace(&mut self.sites[site].working, true) {
             return;
         }

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use layer_minus_client_sdk::AnswerReader;
+use layer_minus_message::Command;
+use layer_minus_node::Event;
 
 use crate::{
     books::{Books, Life, SiteBooks},
@@ -11,6 +13,7 @@ use crate::{
     chance::Chance,
     device::{Ask, Device},
     knobs::Knobs,
+    lanes::Creditor,
     plant::Plant,
     site::Site,
     trace::Trace,
@@ -61,6 +64,22 @@ pub(crate) enum Happening {
     Wake { device: usize },
     /// A device's process starts.
     Boot { device: usize },
+    /// A relay's command reaches a node.
+    Ask {
+        relay: usize,
+        site: usize,
+        command: Command,
+    },
+    /// What a node says of a lane reaches its relay.
+    Hear {
+        relay: usize,
+        site: usize,
+        event: Box<Event>,
+    },
+    /// A relay looks at its lanes.
+    Look { relay: usize },
+    /// A relay's process starts.
+    StartRelay { relay: usize },
     /// Something breaks.
     Fault,
     /// A link works again.
@@ -113,6 +132,7 @@ pub(crate) struct World {
     queued: u64,
     pub(crate) cuts: BTreeSet<(End, End)>,
     pub(crate) sites: Vec<Site>,
+    pub(crate) creditors: Vec<Creditor>,
     pub(crate) devices: Vec<Device>,
     pub(crate) calls: BTreeMap<u64, Call>,
     pub(crate) next_call: u64,
@@ -142,6 +162,7 @@ impl World {
             queued: 0,
             cuts: BTreeSet::new(),
             sites: Vec::new(),
+            creditors: Vec::new(),
             devices: Vec::new(),
             calls: BTreeMap::new(),
             next_call: 1,
@@ -151,11 +172,16 @@ impl World {
         };
         world.say(&format!("seed {seed}: {:?}", world.knobs));
         for site in 0..world.knobs.nodes {
-            world.sites.push(Site::new(site, cast, plant));
+            world.sites.push(Site::new(site, cast, plant, &knobs));
             world.books.sites.push(SiteBooks::default());
             world.start(site)?;
             world.grant(site)?;
             world.after(1_000, Happening::Tick { site });
+        }
+        for relay in 0..world.knobs.relays {
+            world.creditors.push(Creditor::new(plant, &knobs));
+            world.start_relay(relay)?;
+            world.after(10, Happening::Look { relay });
         }
         world.people();
         if !world.knobs.calm {
@@ -245,6 +271,17 @@ impl World {
                 self.boot(device);
                 Ok(())
             }
+            Happening::Ask {
+                relay,
+                site,
+                command,
+            } => {
+                self.ask_node(relay, site, command);
+                Ok(())
+            }
+            Happening::Hear { relay, site, event } => self.hear_of_lane(relay, site, *event),
+            Happening::Look { relay } => self.look(relay),
+            Happening::StartRelay { relay } => self.start_relay(relay),
             Happening::Fault => self.fault(),
             Happening::Join { link } => {
                 self.cuts.remove(&link);
@@ -263,8 +300,9 @@ impl World {
         match relay {
             None => !self.cuts.contains(&(device, site)),
             Some(relay) => {
+                let up = self.relay_is_up(relay);
                 let relay = End::Relay(relay);
-                !self.cuts.contains(&(device, relay)) && !self.cuts.contains(&(relay, site))
+                up && !self.cuts.contains(&(device, relay)) && !self.cuts.contains(&(relay, site))
             }
         }
     }

@@ -74,6 +74,10 @@ fn a_thousand_seeds_hold_every_rule() {
     assert!(total.torn > SEEDS / 2, "{total:?}");
     assert!(total.client_crashes > SEEDS, "{total:?}");
     assert!(total.expired > SEEDS / 20, "{total:?}");
+    assert!(total.relay_crashes > SEEDS, "{total:?}");
+    assert!(total.notes > 50 * SEEDS, "{total:?}");
+    assert!(total.stopped > SEEDS / 2, "{total:?}");
+    assert!(total.settled > SEEDS / 2, "{total:?}");
 }
 
 #[test]
@@ -116,6 +120,7 @@ fn acknowledging_before_the_commit_is_found() {
             "every charge has its delivery and every delivery its charge",
             "lanes earn by what was charged",
             "a replay has no effect",
+            "a voucher is durable before it is given",
         ],
     );
 }

@@ -122,7 +122,7 @@ impl Oracle for Credited {
     fn check(&self, world: &World) -> Result<(), String> {
         for site in 0..world.sites.len() {
             for relay in world.cast.relays.iter().take(world.knobs.relays) {
-                check_lane(world, site, *relay)?;
+                check_lane(world, site, relay.keys.wallet.address())?;
             }
         }
         Ok(())

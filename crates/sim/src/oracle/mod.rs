@@ -3,6 +3,7 @@
 
 mod charges;
 mod delivery;
+mod lanes;
 mod ledger;
 
 use crate::{violation::Violation, world::World};
@@ -15,15 +16,15 @@ pub(crate) trait Oracle {
     fn check(&self, world: &World) -> Result<(), String>;
 }
 
-/// All of them. What both nodes of a pair say of their vouchers belongs here too: an oracle sees both
-/// their stores and the world's own record of the passes on each lane.
-const ORACLES: [&dyn Oracle; 6] = [
+/// All of them.
+const ORACLES: [&dyn Oracle; 7] = [
     &ledger::Balanced,
     &ledger::NothingHeld,
     &delivery::Delivered,
     &delivery::GapsTold,
     &charges::Charged,
     &charges::Credited,
+    &lanes::Agreed,
 ];
 
 impl World {
