@@ -124,8 +124,8 @@ impl Node {
             "data",
             "--light-kdf",
         ])?;
-        node.promise_early()?;
         node.address = node.text(&made, "node")?;
+        node.promise_early()?;
         node.record = last(node.ask(&["record"])?);
         Ok(node)
     }

@@ -10,7 +10,8 @@ const ADDRESS_DIGITS: usize = 40;
 /// Characters of the longest IPv4 address.
 const IP_BYTES_MAX: usize = 15;
 
-/// Everything that is written like a wallet's address, `0x` and 40 digits, in lowercase.
+/// Everything that is written like a wallet's address, `0x` and 40 digits, in lowercase. Zeros stand for
+/// nobody's: a lane on no chain has no contract.
 pub(crate) fn wallets(bytes: &[u8]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for (at, two) in bytes.windows(2).enumerate() {
@@ -21,7 +22,7 @@ pub(crate) fn wallets(bytes: &[u8]) -> BTreeSet<String> {
         let digits = digits.take_while(|byte| byte.is_ascii_hexdigit());
         // Longer ones are digests and signatures.
         let digits: Vec<u8> = digits.take(ADDRESS_DIGITS + 1).copied().collect();
-        if digits.len() == ADDRESS_DIGITS {
+        if digits.len() == ADDRESS_DIGITS && digits.iter().any(|digit| *digit != b'0') {
             let text = String::from_utf8_lossy(&digits).to_ascii_lowercase();
             found.insert(format!("0x{text}"));
         }
@@ -56,7 +57,8 @@ mod tests {
     #[test]
     fn what_looks_like_a_wallet_is_found() {
         let bytes = b"\xff0xB8D61D1979F1a2BDB77Dd190E903524362B91561\" \
-            0xb8d61d1979f1a2bdb77dd190e903524362b91561f 0xb8d6 00x0000000000000000000000000000000000000001";
+            0xb8d61d1979f1a2bdb77dd190e903524362b91561f 0xb8d6 00x0000000000000000000000000000000000000001 \
+            0x0000000000000000000000000000000000000000";
         let expected = [
             "0x0000000000000000000000000000000000000001",
             "0xb8d61d1979f1a2bdb77dd190e903524362b91561",

@@ -27,8 +27,8 @@ use crate::{
 
 /// Time between two looks of a relay at its lanes, milliseconds.
 const LOOK_MS: u64 = 5_000;
-/// How long a frame of a command is remembered, seconds.
-const FRAME_SECS: u64 = 600;
+/// How long a frame of a command lives, seconds, as between real nodes.
+const FRAME_SECS: u64 = 3_600;
 
 /// The rule that a creditor never holds more than its debtor knows that it promised.
 pub(crate) const COVERED: &str = "a voucher is durable before it is given";
@@ -285,7 +285,7 @@ impl World {
                 note,
             },
             other => {
-                let brief = layer_minus_client_sdk::answer::name_of(&other);
+                let brief = crate::observe::brief(&other);
                 self.say(&format!("node {site} tells relay {relay}: {brief}"));
                 return;
             }

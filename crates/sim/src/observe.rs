@@ -340,7 +340,7 @@ pub(crate) fn name(process: u32, stream: u64) -> u64 {
     (u64::from(process) << 32) | stream
 }
 
-fn brief(answer: &Answer) -> String {
+pub(crate) fn brief(answer: &Answer) -> String {
     match answer {
         Answer::Refused(reason) => format!("refused: {reason}"),
         other => layer_minus_client_sdk::answer::name_of(other).to_owned(),

@@ -25,8 +25,10 @@ use crate::{
     limits::FORWARDS_MAX,
 };
 
-/// How long a frame that a node makes for another may live, seconds.
-const FRAME_SECS: u64 = 600;
+/// How long a frame that a node makes for another may live, seconds. A node whose clock was ahead refuses
+/// frames that live shorter than it was, until they would have expired: as long as clients' frames live, so
+/// that lanes work when its clients do.
+const FRAME_SECS: u64 = 3_600;
 
 /// What is needed of another node's record to send it something.
 #[derive(Clone, Debug)]
