@@ -1,7 +1,7 @@
 //! What goes wrong between here and the contract.
 
 use alloy_primitives::{B256, TxHash};
-use layer_minus_settlement::SettlementError;
+use layer_minus_message::MessageError;
 use layer_minus_wallet::Address;
 
 use crate::bindings::Escrow::EscrowErrors as Reverts;
@@ -12,7 +12,7 @@ use crate::bindings::Escrow::EscrowErrors as Reverts;
 pub enum EscrowError {
     /// The terms of the channel are none that a contract takes.
     #[error(transparent)]
-    Settlement(#[from] SettlementError),
+    Terms(#[from] MessageError),
     /// The channel is settled by another contract.
     #[error("channel belongs to contract {0}")]
     OtherContract(Address),

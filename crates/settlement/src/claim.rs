@@ -1,11 +1,11 @@
 //! What one party owes another on a channel, and the paper that proves it.
 
 use alloy_primitives::B256;
-use layer_minus_message::{Authorization, MessageError, authorization::PUSD_PER_TOKEN_UNIT, typed};
+use layer_minus_message::{Authorization, Channel, authorization::PUSD_PER_TOKEN_UNIT, typed};
 use layer_minus_wallet::{Address, Signature, typed::signer_of};
 use serde::{Deserialize, Serialize};
 
-use crate::{SettlementError, channel::Channel, text};
+use crate::{SettlementError, text};
 
 /// Longest note of an operator on a claim, bytes.
 pub const NOTE_BYTES_MAX: usize = 255;
@@ -58,23 +58,21 @@ pub enum ClaimState {
 
 impl Claim {
     /// What `client` owes by its authorization: `owed_pusd` was deducted so far.
-    ///
-    /// # Errors
-    /// As [`Authorization::channel_config`].
+    #[must_use]
     pub fn of_authorization(
         authorization: &Authorization,
         client: Address,
         owed_pusd: u128,
         settled_units: u128,
-    ) -> Result<Self, MessageError> {
-        Ok(Self {
-            channel: Channel::of(authorization, client)?,
+    ) -> Self {
+        Self {
+            channel: authorization.channel(client),
             limit_units: authorization.limit_units.into(),
             signature: authorization.signature,
             owed_pusd,
             settled_units,
             note: String::new(),
-        })
+        }
     }
 
     /// The channel's id.
@@ -82,7 +80,9 @@ impl Claim {
     /// # Errors
     /// [`SettlementError::WithdrawDelay`].
     pub fn channel_id(&self) -> Result<B256, SettlementError> {
-        self.channel.id()
+        let secs = self.channel.withdraw_delay_secs;
+        let id = self.channel.id();
+        id.map_err(|_| SettlementError::WithdrawDelay { secs })
     }
 
     /// Checks that the paper is good: the channel's terms, the note's length, and that the payer's

@@ -1,5 +1,6 @@
 //! The settlement that needs no chain: a list for people, who pay each other as they like.
 
+use alloy_primitives::B256;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -112,7 +113,7 @@ const COLUMNS: [Column; 18] = [
     ("withdraw_delay_secs", |it| {
         it.claim.channel.withdraw_delay_secs.to_string()
     }),
-    ("salt", |it| it.claim.channel.salt.to_string()),
+    ("salt", |it| B256::from(it.claim.channel.salt).to_string()),
 ];
 
 /// A field that no spreadsheet evaluates, as OWASP advises for CSV.

@@ -24,7 +24,7 @@
 //! let paper = Authorization::sign(
 //!     &cash, client.address(), node.address(), Chain::default(), 10_000, 1_800_000_000, &mut rng,
 //! )?;
-//! let mut claims = [Claim::of_authorization(&paper, client.address(), 40_336_000, 0)?];
+//! let mut claims = [Claim::of_authorization(&paper, client.address(), 40_336_000, 0)];
 //!
 //! let plan = Export.plan(&claims);
 //! let step = &plan.steps[0];
@@ -42,7 +42,6 @@
 //! ```
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-mod channel;
 mod claim;
 mod error;
 mod export;
@@ -50,9 +49,9 @@ mod mark;
 mod settlement;
 mod text;
 
-pub use channel::Channel;
 pub use claim::{Claim, ClaimState, Due, NOTE_BYTES_MAX};
 pub use error::SettlementError;
 pub use export::{Document, Export, export_csv, export_json};
+pub use layer_minus_message::Channel;
 pub use mark::{Mark, Marked, mark};
 pub use settlement::{Checked, Left, Plan, Settlement, Step, check};

@@ -111,7 +111,7 @@ impl World {
     }
 
     pub(crate) fn channel(&self, authorization: &Authorization) -> Channel {
-        Channel::of(authorization, self.bobo).unwrap()
+        authorization.channel(self.bobo)
     }
 
     /// A claim of so many units on an authorization, of which nothing was settled.
