@@ -94,9 +94,6 @@ fn dispatch(
             commands::directory::import(&config, &file, out)
         }
         Job::Node(NodeCommand::Lanes(LanesCommand::List)) => commands::lanes::list(&config, out),
-        Job::Node(NodeCommand::Lanes(LanesCommand::Settle(wish))) => {
-            commands::lanes::settle(&config, &wish, out)
-        }
         Job::Node(NodeCommand::Status) => commands::operator::status(&config, out),
         Job::Node(NodeCommand::Backup { file }) => commands::operator::backup(&config, &file, out),
         Job::Node(NodeCommand::Restore { file }) => {
@@ -109,10 +106,16 @@ fn dispatch(
             commands::operator::invite(&config, amount, count, out)
         }
         Job::Operator(OperatorCommand::Clients) => commands::operator::clients(&config, out),
-        Job::Operator(OperatorCommand::Ledger(LedgerCommand::Verify)) => {
+        Job::Node(NodeCommand::Ledger(LedgerCommand::Verify)) => {
             commands::operator::verify(&config, out)
         }
-        Job::Operator(OperatorCommand::Ledger(LedgerCommand::Statement { address, csv })) => {
+        Job::Node(NodeCommand::Ledger(LedgerCommand::Export(wish))) => {
+            commands::claims::export(&config, wish, out)
+        }
+        Job::Node(NodeCommand::Ledger(LedgerCommand::Settle(wish))) => {
+            commands::claims::settle(&config, &wish, out)
+        }
+        Job::Node(NodeCommand::Ledger(LedgerCommand::Statement { address, csv })) => {
             commands::statement::run(&config, address, csv, out)
         }
     }

@@ -85,6 +85,9 @@ pub(crate) enum NodeCommand {
     /// What this node and others owe each other
     #[command(subcommand)]
     Lanes(LanesCommand),
+    /// The books
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// Print totals; works while the node runs
     Status,
     /// Copy the store into a new file; works while the node runs
@@ -130,9 +133,6 @@ pub(crate) enum OperatorCommand {
     },
     /// List the clients and what they owe, one line each
     Clients,
-    /// The books
-    #[command(subcommand)]
-    Ledger(LedgerCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -148,31 +148,31 @@ pub(crate) enum LedgerCommand {
         #[arg(long)]
         csv: bool,
     },
+    /// Print what is owed by and to whom, with the newest signed papers: for people, or to be cashed
+    Export(ExportClaims),
+    /// Mark a channel as paid or cashed; repeating it changes nothing
+    Settle(SettleChannel),
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LanesCommand {
     /// List what is owed to each node and by each, one line per direction
     List,
-    /// Mark vouchers as paid or cashed; repeating it changes nothing
-    Settle(SettleLane),
 }
 
-#[derive(Clone, Debug, Args)]
-pub(crate) struct SettleLane {
-    /// The other node's wallet address
-    #[arg(value_parser = layer_minus_wallet::parse_address)]
-    pub(crate) node: Address,
-    /// This node was paid
-    #[arg(long, conflicts_with = "owed")]
-    pub(crate) due: bool,
-    /// This node paid
-    #[arg(long, required_unless_present = "due")]
-    pub(crate) owed: bool,
-    /// The channel, 0x and 64 hex digits [default: every one with a voucher]
-    #[arg(long, value_parser = channel_id)]
-    pub(crate) channel: Option<[u8; 32]>,
-    /// Settled in all, in token units of 1000000p$ [default: all that is promised]
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct ExportClaims {
+    /// Print a table of comma-separated values, and nothing else
+    #[arg(long)]
+    pub(crate) csv: bool,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct SettleChannel {
+    /// The channel, 0x and 64 hex digits, as 'ledger export' names it
+    #[arg(value_parser = channel_id)]
+    pub(crate) channel: [u8; 32],
+    /// Settled in all, in token units of 1000000p$ [default: all that is owed]
     #[arg(long)]
     pub(crate) units: Option<u64>,
 }

@@ -37,6 +37,19 @@ impl Out {
         print(&text)
     }
 
+    pub(crate) const fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Prints text as it is, newlines and all.
+    pub(crate) fn raw(self, text: &str) -> Result<(), DaemonError> {
+        let mut stdout = io::stdout().lock();
+        let written = stdout.write_all(text.as_bytes());
+        written
+            .and_then(|()| stdout.flush())
+            .map_err(DaemonError::Output)
+    }
+
     /// Tells people something beside the result; programs are not bothered.
     pub(crate) fn note(self, human: impl FnOnce() -> String) {
         if !self.json {

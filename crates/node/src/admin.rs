@@ -2,10 +2,12 @@
 //! transaction of its own.
 
 mod lanes;
+mod settle;
 
 use layer_minus_ledger::Sum;
 use layer_minus_message::{
-    Authorization, Paused, letter::sha256, limits::STATEMENT_CHARGES_MAX, standing::Statement, text,
+    Authorization, Paused, channel::PUSD_PER_TOKEN_UNIT, letter::sha256,
+    limits::STATEMENT_CHARGES_MAX, standing::Statement, text,
 };
 use layer_minus_wallet::Address;
 use rand::{CryptoRng, RngCore};
@@ -21,7 +23,8 @@ use crate::{
     tx::account,
 };
 
-pub use lanes::{LaneBook, LanePaper, SettleError, Side, lane_books, settle_lane};
+pub use lanes::{LaneBook, LanePaper, Side, lane_books};
+pub use settle::{SettleError, settle_channel, settle_lane};
 
 pub use crate::verify::verify;
 
@@ -170,6 +173,8 @@ pub struct Channel {
     pub authorization: Authorization,
     /// Charged on it, picodollars.
     pub charged_pusd: Sum,
+    /// Cashed or paid of that, token units.
+    pub settled_units: u64,
     /// Whether the client took it back.
     pub revoked: bool,
 }
@@ -187,34 +192,45 @@ pub fn channels<S: Store>(
     let rows = store.scan(Table::Channels, &from, &[0xff; 33], limit)?;
     rows.iter()
         .map(|(key, value)| {
-            let row: ChannelRow = rows::from_json(Table::Channels, key, value)?;
-            let id = key
-                .as_slice()
-                .try_into()
-                .map_err(|_| damaged(Table::Channels, key))?;
-            let wallet = row.client;
-            let current: Option<ClientRow> = match store.get(Table::Clients, wallet.as_slice())? {
-                Some(bytes) => Some(rows::from_json(Table::Clients, wallet.as_slice(), &bytes)?),
-                None => None,
-            };
-            // Of the channel in use, the account says what was charged.
-            let charged_pusd = match current.filter(|client| client.paper.channel == id) {
-                Some(client) => {
-                    let account = account(store, &money::client_account(&wallet))?;
-                    let charged = account.map_or(0, |account| account.debits_posted);
-                    Sum::new(charged.saturating_sub(client.paper.base_pusd.get()))
-                }
-                None => row.charged_pusd,
-            };
-            Ok(Channel {
-                id,
-                client: wallet,
-                authorization: row.authorization,
-                charged_pusd,
-                revoked: row.revoked,
-            })
+            let id = key.as_slice().try_into();
+            let id = id.map_err(|_| damaged(Table::Channels, key))?;
+            read_channel(store, id, value)
         })
         .collect()
+}
+
+/// A client's channel by its id.
+fn channel<S: Store>(store: &S, id: &[u8; 32]) -> Result<Option<Channel>, StoreError> {
+    let row = store.get(Table::Channels, id)?;
+    row.map(|row| read_channel(store, *id, &row)).transpose()
+}
+
+fn read_channel<S: Store>(store: &S, id: [u8; 32], row: &[u8]) -> Result<Channel, StoreError> {
+    let row: ChannelRow = rows::from_json(Table::Channels, &id, row)?;
+    let wallet = row.client;
+    let current: Option<ClientRow> = match store.get(Table::Clients, wallet.as_slice())? {
+        Some(bytes) => Some(rows::from_json(Table::Clients, wallet.as_slice(), &bytes)?),
+        None => None,
+    };
+    // Of the channel in use, the account says what was charged.
+    let charged_pusd = match current.filter(|client| client.paper.channel == id) {
+        Some(client) => {
+            let account = account(store, &money::client_account(&wallet))?;
+            let charged = account.map_or(0, |account| account.debits_posted);
+            Sum::new(charged.saturating_sub(client.paper.base_pusd.get()))
+        }
+        None => row.charged_pusd,
+    };
+    let cashed = account(store, &money::cashed_account(&id))?;
+    let cashed = cashed.map_or(0, |account| account.credits_posted);
+    Ok(Channel {
+        id,
+        client: wallet,
+        authorization: row.authorization,
+        charged_pusd,
+        settled_units: narrow(cashed / u128::from(PUSD_PER_TOKEN_UNIT)),
+        revoked: row.revoked,
+    })
 }
 
 /// What a lane earned.

@@ -118,6 +118,12 @@ pub fn settled_account() -> AccountId {
     account_id("settled", b"")
 }
 
+/// What a client's paper brought, by the id of its channel.
+#[must_use]
+pub fn cashed_account(channel: &[u8; 32]) -> AccountId {
+    account_id("cashed", channel)
+}
+
 /// What clients paid.
 #[must_use]
 pub fn income_account() -> AccountId {

@@ -332,7 +332,7 @@ fn who_settles_nothing_is_beyond_its_credit_until_it_does() {
     assert!(matches!(
         too_much,
         Err(SettleError::TooMuch {
-            promised: 30,
+            most: 30,
             wanted: 31
         })
     ));

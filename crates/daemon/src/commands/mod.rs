@@ -1,6 +1,7 @@
 //! The commands other than running the node.
 
 pub(crate) mod check;
+pub(crate) mod claims;
 pub(crate) mod directory;
 pub(crate) mod init;
 pub(crate) mod lanes;

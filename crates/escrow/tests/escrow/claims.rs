@@ -77,7 +77,7 @@ async fn from_deposits_to_payment() {
     // The same channel, a higher limit, more earned: only the increase moves.
     let mut raised = papers[0].clone();
     raised.resign(&world.cash, world.bobo, 9_000).unwrap();
-    let claim = Claim::of_authorization(&raised, world.bobo, 4_001_999_999, 1_500).unwrap();
+    let claim = Claim::of_authorization(&raised, world.bobo, 4_001_999_999, 1_500);
     let batch = world.batch(&[claim]);
     world.receiver.claim(&batch).await.unwrap();
     world.receiver.settle(node, token).await.unwrap();

@@ -116,7 +116,7 @@ impl World {
 
     /// A claim of so many units on an authorization, of which nothing was settled.
     pub(crate) fn claim(&self, authorization: &Authorization, owed_units: u128) -> Claim {
-        Claim::of_authorization(authorization, self.bobo, owed_units * UNIT, 0).unwrap()
+        Claim::of_authorization(authorization, self.bobo, owed_units * UNIT, 0)
     }
 
     /// How the node settles.

@@ -4,16 +4,13 @@ use layer_minus_message::{Channel, channel::PUSD_PER_TOKEN_UNIT, text};
 use layer_minus_wallet::{Address, Signature};
 use serde::{Deserialize, Serialize};
 
-use super::{damaged, each, narrow, transaction};
+use super::{damaged, each, narrow};
 use crate::{
-    config::NodeConfig,
-    journal::Keeping,
-    lanes::{Between, Promised, units_pusd},
-    money::{self, Ids, code},
-    node::SECRET_KEY,
+    lanes::Promised,
+    money,
     rows::{self, LanePaperRow, PeerRow},
     store::{Store, StoreError, Table},
-    tx::{BookError, Tx, account},
+    tx::account,
 };
 
 /// Which way the money goes.
@@ -27,7 +24,7 @@ pub enum Side {
 }
 
 impl Side {
-    const fn table(self) -> Table {
+    pub(super) const fn table(self) -> Table {
         match self {
             Self::Owed => Table::Payables,
             Self::Due => Table::Receivables,
@@ -140,111 +137,4 @@ fn paper(row: LanePaperRow) -> LanePaper {
         signature: row.signature,
         settled_units: row.settled_units,
     }
-}
-
-/// Why nothing was settled.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SettleError {
-    /// No such channel with that node.
-    #[error("no promise on that channel")]
-    NoPaper,
-    /// More than was promised.
-    #[error("{promised} units are promised in all, {wanted} cannot be settled")]
-    TooMuch {
-        /// Promised in all, token units.
-        promised: u64,
-        /// Wanted to be settled in all, token units.
-        wanted: u64,
-    },
-    /// The ledger refused, or the store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Marks `units` in all of a channel as paid or cashed; token units. Less than is marked already changes
-/// nothing. Returns what was added, token units.
-pub fn settle_lane<S: Store>(
-    store: &mut S,
-    node: Address,
-    side: Side,
-    channel: &[u8; 32],
-    units: u64,
-    now: u64,
-) -> Result<u64, SettleError> {
-    let key = node.as_slice();
-    let mut outcome = Ok(0);
-    transaction(store, |store| {
-        let Some(bytes) = store.get(side.table(), key)? else {
-            outcome = Err(SettleError::NoPaper);
-            return Ok(());
-        };
-        let mut row: PeerRow = rows::from_json(side.table(), key, &bytes)?;
-        let Some(paper) = row.papers.iter_mut().find(|paper| paper.id == *channel) else {
-            outcome = Err(SettleError::NoPaper);
-            return Ok(());
-        };
-        if units > paper.units {
-            outcome = Err(SettleError::TooMuch {
-                promised: paper.units,
-                wanted: units,
-            });
-            return Ok(());
-        }
-        let more = units.saturating_sub(paper.settled_units);
-        if more == 0 {
-            return Ok(());
-        }
-        paper.settled_units = units;
-        store.put(side.table(), key, &rows::to_json(side.table(), &row)?)?;
-        book_settled(store, node, side, channel, units, more, now)?;
-        outcome = Ok(more);
-        Ok(())
-    })?;
-    outcome
-}
-
-fn book_settled<S: Store>(
-    store: &mut S,
-    node: Address,
-    side: Side,
-    channel: &[u8; 32],
-    units: u64,
-    more: u64,
-    now: u64,
-) -> Result<(), StoreError> {
-    let secret = store.get(Table::Meta, SECRET_KEY)?;
-    let secret: [u8; 32] = secret
-        .and_then(|secret| secret.try_into().ok())
-        .ok_or_else(|| damaged(Table::Meta, SECRET_KEY))?;
-    let (label, debit, credit) = match side {
-        Side::Owed => (
-            "settled",
-            money::promised_account(&node),
-            money::settled_account(),
-        ),
-        Side::Due => (
-            "settled due",
-            money::settled_account(),
-            money::owed_account(&node),
-        ),
-    };
-    let content: [&[u8]; 2] = [channel, &units.to_be_bytes()];
-    let mut tx = Tx {
-        store,
-        now,
-        keeping: Keeping::from(&NodeConfig::default()),
-        effects: Vec::new(),
-    };
-    let ops = tx.between(&Between {
-        id: Ids::new(&secret).transfer(label, &content),
-        debit,
-        credit,
-        amount: units_pusd(more)?,
-        code: code::SETTLED,
-    })?;
-    tx.book(&ops).map_err(|error| match error {
-        BookError::Store(error) => error,
-        BookError::Refused(refusal) => StoreError::Failed(refusal.to_string()),
-    })
 }

@@ -1,0 +1,193 @@
+//! `ledger export` and `ledger settle`: what is owed by and to whom, as papers that people or a contract
+//! can settle, and marking it. Both work while the node runs.
+
+use std::collections::BTreeMap;
+
+use layer_minus_http::clock;
+use layer_minus_message::channel::PUSD_PER_TOKEN_UNIT;
+use layer_minus_node::{
+    Store,
+    admin::{self, SettleError, Side},
+};
+use layer_minus_settlement::{
+    Claim, Export, Mark, Settlement as _, SettlementError, export_csv, export_json, mark,
+};
+use layer_minus_wallet::Address;
+use serde::Serialize;
+
+use crate::{
+    amount,
+    cli::{ExportClaims, SettleChannel},
+    config::Config,
+    error::DaemonError,
+    out::Out,
+    store,
+};
+
+/// Channels read at a time.
+const PAGE_ROWS: usize = 1_024;
+/// Most channels that one export takes.
+const CLAIMS_MAX: usize = 1_000_000;
+
+/// Whose paper a claim is.
+#[derive(Clone, Copy, Debug)]
+enum Paper {
+    Client,
+    Lane(Address, Side),
+}
+
+impl Paper {
+    /// What the export says of it. A client's wallet is not in it: who is handed the file need not learn
+    /// which cash wallet belongs to whom.
+    fn note(self) -> String {
+        match self {
+            Self::Client => "client".to_owned(),
+            Self::Lane(node, Side::Due) => format!("lane, due from {node}"),
+            Self::Lane(node, Side::Owed) => format!("lane, owed to {node}"),
+        }
+    }
+}
+
+/// Every paper that something was earned on.
+fn read<S: Store>(config: &Config, store: &S) -> Result<Vec<(Paper, Claim)>, DaemonError> {
+    let failed = store::failed(config);
+    let mut claims = Vec::new();
+    let mut after = None;
+    loop {
+        let page = admin::channels(store, after, PAGE_ROWS).map_err(&failed)?;
+        after = page.last().map(|channel| channel.id);
+        let full = page.len() == PAGE_ROWS;
+        for channel in page {
+            let charged = channel.charged_pusd.get();
+            let settled = channel.settled_units.into();
+            let paper = &channel.authorization;
+            let claim = Claim::of_authorization(paper, channel.client, charged, settled);
+            claims.push((Paper::Client, claim));
+        }
+        if claims.len() > CLAIMS_MAX {
+            let text = format!("more than {CLAIMS_MAX} channels");
+            return Err(DaemonError::Failed(text));
+        }
+        if !full {
+            break;
+        }
+    }
+    for book in admin::lane_books(store).map_err(&failed)? {
+        for paper in book.papers {
+            let Some(signature) = paper.signature else {
+                continue;
+            };
+            let claim = Claim {
+                channel: paper.channel,
+                limit_units: paper.units.into(),
+                signature,
+                owed_pusd: u128::from(paper.units) * u128::from(PUSD_PER_TOKEN_UNIT),
+                settled_units: paper.settled_units.into(),
+                note: String::new(),
+            };
+            claims.push((Paper::Lane(book.node, book.side), claim));
+        }
+    }
+    for (paper, claim) in &mut claims {
+        claim.note = paper.note();
+    }
+    Ok(claims)
+}
+
+/// Prints what is due: to people a line for each claim, or the export itself.
+pub(crate) fn export(config: &Config, wish: ExportClaims, out: Out) -> Result<(), DaemonError> {
+    let store = store::open_read_only(config)?;
+    store.pin().map_err(store::failed(config))?;
+    let claims: Vec<Claim> = read(config, &store)?
+        .into_iter()
+        .map(|(_, claim)| claim)
+        .collect();
+    for left in Export.plan(&claims).left {
+        if left.why != SettlementError::NothingDue {
+            let note = claims.get(left.index).map_or("", |claim| &claim.note);
+            out.note(|| format!("left out ({note}): {}", left.why));
+        }
+    }
+    if wish.csv {
+        return out.raw(&export_csv(&claims));
+    }
+    if out.is_json() {
+        return out.raw(&export_json(&claims));
+    }
+    for claim in &claims {
+        let (Ok(due), Ok(id)) = (claim.due(), claim.channel_id()) else {
+            continue;
+        };
+        let units = u64::try_from(due.increase_units).unwrap_or(u64::MAX);
+        let amount = amount::show(units.saturating_mul(PUSD_PER_TOKEN_UNIT));
+        let (payer, receiver, note) = (claim.channel.payer, claim.channel.receiver, &claim.note);
+        out.raw(&format!(
+            "{id}: {payer} owes {receiver} {amount} ({note})\n"
+        ))?;
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Settled {
+    channel: String,
+    note: String,
+    /// In all, token units.
+    settled_units: String,
+    /// Now, token units.
+    added_units: String,
+}
+
+/// Marks a channel as settled: by default all whole units.
+pub(crate) fn settle(config: &Config, wish: &SettleChannel, out: Out) -> Result<(), DaemonError> {
+    let mut store = store::open(config)?;
+    let papers = read(config, &store)?;
+    let mut by_id = BTreeMap::new();
+    for (paper, claim) in papers {
+        if let Ok(id) = claim.channel_id() {
+            by_id.insert(id.0, (paper, claim));
+        }
+    }
+    let refused = |error: SettlementError| DaemonError::Failed(error.to_string());
+    let Some((paper, claim)) = by_id.remove(&wish.channel) else {
+        return Err(refused(SettlementError::UnknownChannel(
+            wish.channel.into(),
+        )));
+    };
+    let whole = claim.owed_pusd / u128::from(PUSD_PER_TOKEN_UNIT);
+    let total_units = wish.units.map_or(whole, u128::from);
+    let wanted = Mark {
+        channel_id: wish.channel.into(),
+        total_units,
+    };
+    let note = claim.note.clone();
+    let marked = mark(&[claim], &[wanted]).map_err(refused)?;
+    let mut added = 0;
+    for change in marked {
+        let units = u64::try_from(change.to_units).unwrap_or(u64::MAX);
+        let (id, now) = (&wish.channel, clock::now());
+        added = match paper {
+            Paper::Client => admin::settle_channel(&mut store, id, units, now),
+            Paper::Lane(node, side) => admin::settle_lane(&mut store, node, side, id, units, now),
+        }
+        .map_err(|error| match error {
+            SettleError::Store(error) => store::failed(config)(error),
+            other => DaemonError::Failed(other.to_string()),
+        })?;
+    }
+    let settled = Settled {
+        channel: format!("0x{}", hex::encode(wish.channel)),
+        note,
+        settled_units: total_units.to_string(),
+        added_units: added.to_string(),
+    };
+    out.line(
+        || {
+            format!(
+                "{} ({}): {} units settled in all, {added} of them now",
+                settled.channel, settled.note, settled.settled_units
+            )
+        },
+        &settled,
+    )
+}
