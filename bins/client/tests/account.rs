@@ -157,3 +157,75 @@ fn nodes_are_listed_as_one_chooses() {
     assert_eq!(text(&quote, "way_in_pusd"), "5000000");
     assert_eq!(text(&quote, "push_pusd"), "20000000");
 }
+
+/// The rows of an export, by channel.
+fn export(node: &world::Node) -> Vec<Value> {
+    let printed = node.ask(&["ledger", "export"]);
+    printed[0]["claims"].as_array().unwrap().clone()
+}
+
+#[test]
+fn what_is_owed_is_exported_and_marked_by_both_sides() {
+    let world = World::start_with(&[("pay_at_pusd", "1000000")]);
+    let (bobo, peter) = world.bobo_and_peter();
+    peter.via(&["send", "bobo", "Hello Bobo"]).ok();
+    bobo.via(&["listen", "--count", "1", "--for", "60"]).ok();
+    let lane = |node: &world::Node, note: String| {
+        let claims = export(node);
+        claims.into_iter().find(|claim| claim["note"] == note)
+    };
+    // The recipient's promise to the relay: the same paper on both sides.
+    let (owed, due) = (
+        format!("lane, owed to {}", world.a.address),
+        format!("lane, due from {}", world.b.address),
+    );
+    let (owed, due) = (
+        lane(&world.b, owed).expect("it is owed"),
+        lane(&world.a, due).expect("it is due"),
+    );
+    for field in ["channel_id", "payer", "receiver", "payer_authorizer"] {
+        assert_eq!(owed[field], due[field], "{field}");
+    }
+    let units =
+        |claim: &Value, field: &str| -> u64 { claim[field].as_str().unwrap().parse().unwrap() };
+    assert!(units(&due, "due_units") <= units(&owed, "due_units"));
+    // Bobo's paper is there without his wallet: whoever is handed the file need not learn it.
+    let client = export(&world.b);
+    let client = client
+        .iter()
+        .find(|claim| claim["note"] == "client")
+        .unwrap();
+    assert!(units(client, "due_units") > 0);
+    let csv = world.b.print(&["ledger", "export", "--csv"]);
+    assert!(csv.starts_with("payer,receiver,due_units,") && csv.lines().count() >= 3);
+    let all = format!("{csv}{:?}", export(&world.b)).to_lowercase();
+    assert!(!all.contains(&bobo.address[2..].to_lowercase()));
+
+    let settle = |node: &world::Node, claim: &Value, units: &str| {
+        let id = claim["channel_id"].as_str().unwrap();
+        node.ask(&["ledger", "settle", id, "--units", units])
+    };
+    let total = due["total_units"].as_str().unwrap();
+    for (node, claim) in [(&world.b, &owed), (&world.a, &due)] {
+        assert_eq!(settle(node, claim, total)[0]["added_units"], total);
+        assert_eq!(settle(node, claim, total)[0]["added_units"], "0");
+        let id = claim["channel_id"].as_str().unwrap();
+        let beyond = node.run(&["ledger", "settle", id, "--units", "99999999"]);
+        beyond.failed(1);
+        assert_eq!(node.ask(&["ledger", "verify"])[0]["ledger_balanced"], true);
+        let books = node.ask(&["lanes", "list"]);
+        let settled = books.iter().map(|book| number(book, "settled_pusd"));
+        assert!(settled.max() > Some(0));
+    }
+    let total = client["total_units"].as_str().unwrap();
+    assert_eq!(settle(&world.b, client, total)[0]["added_units"], total);
+    let left = export(&world.b);
+    assert!(
+        left.iter().all(|claim| claim["note"] != "client"),
+        "{left:?}"
+    );
+}
+
+fn number(line: &Value, field: &str) -> u64 {
+    line[field].as_str().unwrap().parse().unwrap()
+}

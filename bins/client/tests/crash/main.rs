@@ -37,6 +37,11 @@ const MEMBERS: usize = 4;
 /// Longest load before a kill.
 const LOAD_MS_MAX: u64 = 900;
 
+/// What the recipient owes the relay before it promises it, picodollars.
+const PAY_AT_PUSD: u64 = 2_000_000;
+/// The smallest promise, picodollars.
+const UNIT_PUSD: u64 = 1_000_000;
+
 /// Who is killed in a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Victim {
@@ -56,7 +61,11 @@ fn nothing_is_lost_or_charged_twice_whenever_a_node_is_killed() {
     println!("seed {seed}, {rounds} rounds: CRASH_SEED={seed} CRASH_ROUNDS={rounds}");
     let mut rng = StdRng::seed_from_u64(seed);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let mut world = World::start();
+    let mut world = World::start_with(&[("pay_at_pusd", &PAY_AT_PUSD.to_string())]);
+    // The relay asks for as little.
+    world.a.kill_9();
+    world.a.set("pay_at_pusd", &PAY_AT_PUSD.to_string());
+    world.a.start();
     let members = runtime.block_on(Member::register_all(&world, MEMBERS));
     let loading = Arc::new(AtomicBool::new(false));
     for member in &members {
@@ -94,6 +103,7 @@ fn nothing_is_lost_or_charged_twice_whenever_a_node_is_killed() {
             load.as_millis(),
         );
     }
+    println!("{}", lanes_agree(&world));
     let letters: usize = members
         .iter()
         .map(|member| member.log().accepted.len())
@@ -156,4 +166,37 @@ fn settle_and_check(world: &World, members: &[Arc<Member>], away: usize) -> Stri
             .map(|member| member.log().waiting())
             .sum::<usize>(),
     )
+}
+
+/// Both sides of the lane say the same, up to what is not promised yet. Returns a line of figures.
+fn lanes_agree(world: &World) -> String {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let owed = book(&world.b, "owed", &world.a.address);
+        let due = book(&world.a, "due", &world.b.address);
+        let [credited, promised] =
+            ["credited_pusd", "promised_pusd"].map(|name| number_of(&owed, name));
+        let held = number_of(&due, "promised_pusd");
+        assert!(held <= promised && promised <= credited, "{owed} {due}");
+        for node in [&world.a, &world.b] {
+            assert_eq!(node.ask(&["ledger", "verify"])[0]["ledger_balanced"], true);
+        }
+        if credited - held < PAY_AT_PUSD + UNIT_PUSD {
+            return format!(
+                "credited {credited} p$, promised {promised}, held by the relay {held}"
+            );
+        }
+        assert!(Instant::now() < until, "not promised: {owed} {due}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+fn book(node: &world::Node, side: &str, other: &str) -> serde_json::Value {
+    let books = node.ask(&["lanes", "list"]);
+    let is_it = |book: &serde_json::Value| book["side"] == side && book["node"] == other;
+    books.into_iter().find(is_it).expect("a book")
+}
+
+fn number_of(book: &serde_json::Value, name: &str) -> u64 {
+    book[name].as_str().expect("a number").parse().expect(name)
 }

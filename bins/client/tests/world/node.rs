@@ -108,6 +108,13 @@ impl Node {
         self.run(words).ok()
     }
 
+    /// What a command prints that goes well, as it is.
+    pub fn print(&self, words: &[&str]) -> String {
+        let output = self.command(words).output().expect("a command");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
     /// Starts it; returns when it listens.
     pub fn start(&mut self) {
         self.start_as(self.command(&["run"]));

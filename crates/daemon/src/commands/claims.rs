@@ -112,7 +112,9 @@ pub(crate) fn export(config: &Config, wish: ExportClaims, out: Out) -> Result<()
         return out.raw(&export_csv(&claims));
     }
     if out.is_json() {
-        return out.raw(&export_json(&claims));
+        let document: serde_json::Value = serde_json::from_str(&export_json(&claims))
+            .map_err(|error| DaemonError::Output(error.into()))?;
+        return out.object(&document);
     }
     for claim in &claims {
         let (Ok(due), Ok(id)) = (claim.due(), claim.channel_id()) else {
