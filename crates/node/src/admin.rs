@@ -1,6 +1,7 @@
 //! What an operator does to a node's store, beside the running node or without it. Each call is one
 //! transaction of its own.
 
+mod claims;
 mod lanes;
 mod settle;
 
@@ -23,8 +24,9 @@ use crate::{
     tx::account,
 };
 
+pub use claims::{Paper, claims, settle};
 pub use lanes::{LaneBook, LanePaper, Side, lane_books};
-pub use settle::{SettleError, settle_channel, settle_lane};
+pub use settle::{SettleError, back, settle_channel, settle_lane};
 
 pub use crate::verify::verify;
 

@@ -352,12 +352,7 @@ fn prepare(
         // The sweep, which makes room on a full disk, may then write it without needing any.
         store.put(Table::Meta, FORGOTTEN_KEY, &0_u64.to_be_bytes())?;
     }
-    let mut tx = Tx {
-        store,
-        now,
-        keeping: Keeping::from(&NodeConfig::default()),
-        effects: Vec::new(),
-    };
+    let mut tx = Tx::beside(store, now);
     for account in [money::income_account(), money::expense_account()] {
         if tx.account(&account)?.is_none() {
             let open = [Op::Open {

@@ -17,7 +17,7 @@ use crate::{
     purse::Purse,
     rows::{BackingRow, ChannelRow, ClientRow, Due, PaperRow, TallyRow, Terms},
     store::{Store, StoreError, Table},
-    tx::{BookError, Stop},
+    tx::{BookError, Stop, Tx},
 };
 
 /// A change of papers that was found good and is not written yet.
@@ -250,22 +250,7 @@ impl<S: Store> Parts<'_, S> {
         units: u64,
         until: u64,
     ) -> Result<(), Stop> {
-        let known: Option<BackingRow> = self.tx.get(Table::Backings, channel)?;
-        let mut count: u64 = self.tx.get(Table::Meta, BACKINGS_KEY)?.unwrap_or(0);
-        if known.is_none() {
-            if count >= BACKINGS_MAX {
-                let limit = "backings_max".to_owned();
-                return Err(Reason::OverLimit { limit }.into());
-            }
-            count += 1;
-            self.tx.put(Table::Meta, BACKINGS_KEY, &count)?;
-        }
-        if let Some(known) = known {
-            self.tx.unschedule(known.until, Due::Backing, channel)?;
-        }
-        let row = BackingRow { units, until };
-        self.tx.put(Table::Backings, channel, &row)?;
-        self.tx.schedule(until, Due::Backing, channel)?;
+        self.tx.back(channel, units, until)?;
         if let Some(row) = self.tx.get::<ChannelRow>(Table::Channels, channel)? {
             self.feed_later(row.client);
         }
@@ -282,6 +267,25 @@ impl<S: Store> Parts<'_, S> {
             self.tx.put(Table::Meta, BACKINGS_KEY, &count)?;
         }
         Ok(())
+    }
+}
+
+impl<S: Store> Tx<'_, S> {
+    /// Writes what an escrow holds for a channel, and until when that is certain.
+    pub(crate) fn back(&mut self, channel: &[u8; 32], units: u64, until: u64) -> Result<(), Stop> {
+        match self.get::<BackingRow>(Table::Backings, channel)? {
+            Some(known) => self.unschedule(known.until, Due::Backing, channel)?,
+            None => {
+                let count: u64 = self.get(Table::Meta, BACKINGS_KEY)?.unwrap_or(0);
+                if count >= BACKINGS_MAX {
+                    let limit = "backings_max".to_owned();
+                    return Err(Reason::OverLimit { limit }.into());
+                }
+                self.put(Table::Meta, BACKINGS_KEY, &(count + 1))?;
+            }
+        }
+        self.put(Table::Backings, channel, &BackingRow { units, until })?;
+        Ok(self.schedule(until, Due::Backing, channel)?)
     }
 }
 

@@ -7,7 +7,7 @@ use layer_minus_wallet::Address;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    config::CONSUMERS_MAX,
+    config::{CONSUMERS_MAX, NodeConfig},
     event::{Effect, RequestId},
     journal::Keeping,
     rows::{self, ClientRow, Due, MailboxRow, PacketRow},
@@ -53,7 +53,17 @@ pub(crate) struct Tx<'a, S> {
     pub(crate) effects: Vec<Effect>,
 }
 
-impl<S: Store> Tx<'_, S> {
+impl<'a, S: Store> Tx<'a, S> {
+    /// A transaction of an operator's command: it charges nobody, so it keeps no statement.
+    pub(crate) fn beside(store: &'a mut S, now: u64) -> Self {
+        Self {
+            store,
+            now,
+            keeping: Keeping::from(&NodeConfig::default()),
+            effects: Vec::new(),
+        }
+    }
+
     pub(crate) fn get<T: DeserializeOwned>(
         &self,
         table: Table,

@@ -5,14 +5,10 @@ use std::collections::BTreeMap;
 
 use layer_minus_http::clock;
 use layer_minus_message::channel::PUSD_PER_TOKEN_UNIT;
-use layer_minus_node::{
-    Store,
-    admin::{self, SettleError, Side},
-};
+use layer_minus_node::admin::{self, SettleError};
 use layer_minus_settlement::{
     Claim, Export, Mark, Settlement as _, SettlementError, export_csv, export_json, mark,
 };
-use layer_minus_wallet::Address;
 use serde::Serialize;
 
 use crate::{
@@ -24,81 +20,12 @@ use crate::{
     store,
 };
 
-/// Channels read at a time.
-const PAGE_ROWS: usize = 1_024;
-/// Most channels that one export takes.
-const CLAIMS_MAX: usize = 1_000_000;
-
-/// Whose paper a claim is.
-#[derive(Clone, Copy, Debug)]
-enum Paper {
-    Client,
-    Lane(Address, Side),
-}
-
-impl Paper {
-    /// What the export says of it. A client's wallet is not in it: who is handed the file need not learn
-    /// which cash wallet belongs to whom.
-    fn note(self) -> String {
-        match self {
-            Self::Client => "client".to_owned(),
-            Self::Lane(node, Side::Due) => format!("lane, due from {node}"),
-            Self::Lane(node, Side::Owed) => format!("lane, owed to {node}"),
-        }
-    }
-}
-
-/// Every paper that something was earned on.
-fn read<S: Store>(config: &Config, store: &S) -> Result<Vec<(Paper, Claim)>, DaemonError> {
-    let failed = store::failed(config);
-    let mut claims = Vec::new();
-    let mut after = None;
-    loop {
-        let page = admin::channels(store, after, PAGE_ROWS).map_err(&failed)?;
-        after = page.last().map(|channel| channel.id);
-        let full = page.len() == PAGE_ROWS;
-        for channel in page {
-            let charged = channel.charged_pusd.get();
-            let settled = channel.settled_units.into();
-            let paper = &channel.authorization;
-            let claim = Claim::of_authorization(paper, channel.client, charged, settled);
-            claims.push((Paper::Client, claim));
-        }
-        if claims.len() > CLAIMS_MAX {
-            let text = format!("more than {CLAIMS_MAX} channels");
-            return Err(DaemonError::Failed(text));
-        }
-        if !full {
-            break;
-        }
-    }
-    for book in admin::lane_books(store).map_err(&failed)? {
-        for paper in book.papers {
-            let Some(signature) = paper.signature else {
-                continue;
-            };
-            let claim = Claim {
-                channel: paper.channel,
-                limit_units: paper.units.into(),
-                signature,
-                owed_pusd: u128::from(paper.units) * u128::from(PUSD_PER_TOKEN_UNIT),
-                settled_units: paper.settled_units.into(),
-                note: String::new(),
-            };
-            claims.push((Paper::Lane(book.node, book.side), claim));
-        }
-    }
-    for (paper, claim) in &mut claims {
-        claim.note = paper.note();
-    }
-    Ok(claims)
-}
-
 /// Prints what is due: to people a line for each claim, or the export itself.
 pub(crate) fn export(config: &Config, wish: ExportClaims, out: Out) -> Result<(), DaemonError> {
     let store = store::open_read_only(config)?;
     store.pin().map_err(store::failed(config))?;
-    let claims: Vec<Claim> = read(config, &store)?
+    let claims: Vec<Claim> = admin::claims(&store)
+        .map_err(store::failed(config))?
         .into_iter()
         .map(|(_, claim)| claim)
         .collect();
@@ -143,7 +70,7 @@ struct Settled {
 /// Marks a channel as settled: by default all whole units.
 pub(crate) fn settle(config: &Config, wish: &SettleChannel, out: Out) -> Result<(), DaemonError> {
     let mut store = store::open(config)?;
-    let papers = read(config, &store)?;
+    let papers = admin::claims(&store).map_err(store::failed(config))?;
     let mut by_id = BTreeMap::new();
     for (paper, claim) in papers {
         if let Ok(id) = claim.channel_id() {
@@ -167,12 +94,8 @@ pub(crate) fn settle(config: &Config, wish: &SettleChannel, out: Out) -> Result<
     let mut added = 0;
     for change in marked {
         let units = u64::try_from(change.to_units).unwrap_or(u64::MAX);
-        let (id, now) = (&wish.channel, clock::now());
-        added = match paper {
-            Paper::Client => admin::settle_channel(&mut store, id, units, now),
-            Paper::Lane(node, side) => admin::settle_lane(&mut store, node, side, id, units, now),
-        }
-        .map_err(|error| match error {
+        let settled = admin::settle(&mut store, paper, &wish.channel, units, clock::now());
+        added = settled.map_err(|error| match error {
             SettleError::Store(error) => store::failed(config)(error),
             other => DaemonError::Failed(other.to_string()),
         })?;

@@ -1,4 +1,5 @@
-//! Marking what papers promised as settled: paid between people, or cashed on a chain.
+//! Marking what papers promised as settled, paid between people or cashed on a chain, and what stands
+//! behind them there.
 //!
 //! ```text
 //! this node paid another      promised(node) ──> settled
@@ -12,14 +13,12 @@ use layer_minus_wallet::Address;
 
 use super::{Channel, Side, channel, damaged, transaction};
 use crate::{
-    config::NodeConfig,
-    journal::Keeping,
     lanes::{Between, units_pusd},
     money::{self, Ids, code},
     node::SECRET_KEY,
     rows::{self, PeerRow},
     store::{Store, StoreError, Table},
-    tx::{BookError, Tx},
+    tx::{BookError, Stop, Tx},
 };
 
 /// Why nothing was settled.
@@ -134,6 +133,28 @@ pub fn settle_channel<S: Store>(
     })
 }
 
+/// Writes what an escrow holds for a channel, token units, and until when that is certain, unix seconds:
+/// beside a running node, which looks at it before each charge. A stream that waits for it goes on at
+/// its next beat.
+///
+/// # Errors
+/// [`StoreError::Full`] when backings of too many channels are known.
+pub fn back<S: Store>(
+    store: &mut S,
+    channel: &[u8; 32],
+    units: u64,
+    until: u64,
+    now: u64,
+) -> Result<(), StoreError> {
+    transaction(store, |store| {
+        let backed = Tx::beside(store, now).back(channel, units, until);
+        backed.map_err(|stop| match stop {
+            Stop::Store(error) => error,
+            Stop::Refuse(reason) => StoreError::Full(reason.to_string()),
+        })
+    })
+}
+
 /// A refusal ends the transaction as well as a success does: nothing was written.
 fn in_transaction<S: Store>(
     store: &mut S,
@@ -165,12 +186,7 @@ fn book<S: Store>(
         .ok_or_else(|| damaged(Table::Meta, SECRET_KEY))?;
     // A total and not a difference: whoever marks it again marks nothing.
     let content: [&[u8]; 2] = [booking.channel, &units.to_be_bytes()];
-    let mut tx = Tx {
-        store,
-        now,
-        keeping: Keeping::from(&NodeConfig::default()),
-        effects: Vec::new(),
-    };
+    let mut tx = Tx::beside(store, now);
     let ops = tx.between(&Between {
         id: Ids::new(&secret).transfer(booking.label, &content),
         debit: booking.debit,

@@ -1,0 +1,99 @@
+//! Every paper on which something was earned: clients' authorizations and vouchers on lanes.
+
+use layer_minus_message::channel::PUSD_PER_TOKEN_UNIT;
+use layer_minus_settlement::Claim;
+use layer_minus_wallet::Address;
+
+use super::{PAGE_ROWS, SettleError, Side, channels, lane_books, settle_channel, settle_lane};
+use crate::store::{Store, StoreError};
+
+/// Most channels that are looked at.
+const CLAIMS_MAX: usize = 1_000_000;
+
+/// Whose paper a claim is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paper {
+    /// A client's authorization: it owes this node.
+    Client,
+    /// Vouchers on the lane with another node.
+    Lane(Address, Side),
+}
+
+impl Paper {
+    /// What it is in words, for the claim's note. A client's wallet is not in them: who is handed an export
+    /// need not learn which cash wallet belongs to whom.
+    fn note(self) -> String {
+        match self {
+            Self::Client => "client".to_owned(),
+            Self::Lane(node, Side::Due) => format!("lane, due from {node}"),
+            Self::Lane(node, Side::Owed) => format!("lane, owed to {node}"),
+        }
+    }
+}
+
+/// What is owed by and to whom, with the newest paper of each channel.
+///
+/// # Errors
+/// When the store cannot be read, or holds more than 1,000,000 channels of clients.
+pub fn claims<S: Store>(store: &S) -> Result<Vec<(Paper, Claim)>, StoreError> {
+    let mut claims = Vec::new();
+    let mut after = None;
+    loop {
+        let page = channels(store, after, PAGE_ROWS)?;
+        after = page.last().map(|channel| channel.id);
+        let full = page.len() == PAGE_ROWS;
+        for channel in page {
+            let charged = channel.charged_pusd.get();
+            let settled = channel.settled_units.into();
+            let paper = &channel.authorization;
+            let claim = Claim::of_authorization(paper, channel.client, charged, settled);
+            claims.push((Paper::Client, claim));
+        }
+        if claims.len() > CLAIMS_MAX {
+            return Err(StoreError::Failed(format!(
+                "more than {CLAIMS_MAX} channels"
+            )));
+        }
+        if !full {
+            break;
+        }
+    }
+    for book in lane_books(store)? {
+        for paper in book.papers {
+            let Some(signature) = paper.signature else {
+                continue;
+            };
+            let claim = Claim {
+                channel: paper.channel,
+                limit_units: paper.units.into(),
+                signature,
+                owed_pusd: u128::from(paper.units) * u128::from(PUSD_PER_TOKEN_UNIT),
+                settled_units: paper.settled_units.into(),
+                note: String::new(),
+            };
+            claims.push((Paper::Lane(book.node, book.side), claim));
+        }
+    }
+    for (paper, claim) in &mut claims {
+        claim.note = paper.note();
+    }
+    Ok(claims)
+}
+
+/// Marks `units` in all of a paper's channel as paid or cashed; token units. Less than is marked already
+/// changes nothing. Returns what was added, token units.
+///
+/// # Errors
+/// [`SettleError`]: nothing was changed.
+pub fn settle<S: Store>(
+    store: &mut S,
+    paper: Paper,
+    channel: &[u8; 32],
+    units: u64,
+    now: u64,
+) -> Result<u64, SettleError> {
+    match paper {
+        Paper::Client => settle_channel(store, channel, units, now),
+        Paper::Lane(node, side) => settle_lane(store, node, side, channel, units, now),
+    }
+}
