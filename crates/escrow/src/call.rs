@@ -201,6 +201,18 @@ impl<P: Provider> Escrow<P> {
             .min(last_final.backing_units(until)))
     }
 
+    /// The highest cumulative total that an authorization which ends at `until` (unix time) can be worth, token
+    /// units: what was claimed and what backs more, by the smaller of what the last final block and the
+    /// latest block say.
+    ///
+    /// # Errors
+    /// As [`deposit_at`](Self::deposit_at).
+    pub async fn limit_units(&self, channel: &Channel, until: u64) -> Result<u128, EscrowError> {
+        let latest = self.deposit_at(channel, BlockId::latest()).await?;
+        let last_final = self.deposit_at(channel, BlockId::finalized()).await?;
+        Ok(latest.limit_units(until).min(last_final.limit_units(until)))
+    }
+
     /// What is claimed of a channel for good: the mark to note in the books. Needs no record of which
     /// transactions were sent.
     ///

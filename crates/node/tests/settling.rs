@@ -78,7 +78,7 @@ fn a_channel_that_was_left_and_taken_up_again_is_settled_as_far_as_it_was() {
     let paper = bobo.authorization.clone();
 
     // Another channel, on which nothing is charged yet but the command that brought it.
-    let other = world.authorization(&bobo.wallet, &bobo.cash, 2 * DOLLAR_UNITS);
+    let other = world.authorization(&bobo.wallet, &bobo.cash, DOLLAR_UNITS);
     for paper in [other, paper] {
         let command = Command::Authorize(Box::new(paper.clone()));
         let answer = world.command(bobo.address(), command);

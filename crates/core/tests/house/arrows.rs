@@ -3,18 +3,44 @@
 use super::*;
 
 /// What each crate may be built from; `core` re-exports, and may reach all.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("packet", &[]),
     ("wallet", &[]),
     ("ledger", &[]),
     ("delivery", &[]),
     ("seal", &["packet"]),
-    ("message", &["packet", "wallet", "seal", "delivery"]),
+    (
+        "message",
+        &["packet", "wallet", "seal", "ledger", "delivery"],
+    ),
+    (
+        "settlement",
+        &["packet", "wallet", "seal", "ledger", "delivery", "message"],
+    ),
+    (
+        "escrow",
+        &[
+            "packet",
+            "wallet",
+            "seal",
+            "ledger",
+            "delivery",
+            "message",
+            "settlement",
+        ],
+    ),
     ("routing", &["packet", "wallet", "seal", "message"]),
     (
         "node",
         &[
-            "packet", "wallet", "seal", "ledger", "delivery", "message", "routing",
+            "packet",
+            "wallet",
+            "seal",
+            "ledger",
+            "delivery",
+            "message",
+            "routing",
+            "settlement",
         ],
     ),
     (
@@ -40,6 +66,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
             "message",
             "routing",
             "node",
+            "settlement",
             "store-sqlite",
             "http",
         ],
@@ -50,6 +77,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
             "packet",
             "wallet",
             "seal",
+            "ledger",
             "delivery",
             "message",
             "routing",

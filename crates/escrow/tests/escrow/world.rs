@@ -19,7 +19,7 @@ pub(crate) mod token {
     alloy_sol_types::sol!(
         #[sol(rpc)]
         TestToken,
-        "contracts/artifacts/TestToken.json"
+        "../../crates/escrow/contracts/artifacts/TestToken.json"
     );
 }
 use token::TestToken::{self, TestTokenInstance};
@@ -75,6 +75,12 @@ impl World {
             payer,
             receiver,
         })
+    }
+
+    /// Where the chain is asked.
+    #[allow(dead_code)] // by one of the tests that share this
+    pub(crate) fn url(&self) -> &str {
+        &self.anvil.url
     }
 
     /// The contract as somebody calls it who has ether for gas.

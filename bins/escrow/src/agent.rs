@@ -1,0 +1,206 @@
+//! Between the books and the contract.
+
+use std::{
+    collections::BTreeSet,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use alloy_network::EthereumWallet;
+use alloy_provider::{DynProvider, Provider as _, ProviderBuilder};
+use layer_minus_escrow::{CashSigner, Done, Escrow, OnEscrow};
+use layer_minus_node::admin::{self, Channel, SettleError};
+use layer_minus_settlement::{Claim, Plan, Settlement as _, SettlementError};
+use layer_minus_store_sqlite::{Options, SqliteStore};
+use layer_minus_wallet::{Address, Wallet};
+
+use crate::{args::Args, error::AgentError};
+
+/// Channels read at a time.
+const PAGE_ROWS: usize = 256;
+
+/// The store of a node, and a contract as one caller sees it.
+pub(crate) struct Agent {
+    store: SqliteStore,
+    escrow: Escrow<DynProvider>,
+    chain_id: u64,
+    caller: Address,
+}
+
+/// What one look came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Looked {
+    pub(crate) channels: u64,
+    pub(crate) backed_units: u128,
+    pub(crate) marked_units: u128,
+}
+
+/// A transaction that claimed or paid out.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    pub(crate) transaction: String,
+    pub(crate) channels: usize,
+    pub(crate) gas: u64,
+}
+
+impl Sent {
+    fn new(done: &Done, channels: usize) -> Self {
+        Self {
+            transaction: done.transaction.to_string(),
+            channels,
+            gas: done.gas_used,
+        }
+    }
+}
+
+impl Agent {
+    /// Opens the store and asks the chain for its id. Without a wallet it can only look.
+    pub(crate) async fn open(args: &Args, wallet: Option<Wallet>) -> Result<Self, AgentError> {
+        if !args.store.is_file() {
+            return Err(AgentError::NoStore(args.store.clone()));
+        }
+        let store = SqliteStore::open(&args.store, Options::default())?;
+        let caller = wallet.as_ref().map_or(Address::ZERO, Wallet::address);
+        let provider = provider(&args.rpc, wallet)?;
+        let escrow = Escrow::new(provider, args.contract, caller);
+        let chain_id = escrow.chain(Address::ZERO).await?.chain_id;
+        Ok(Self {
+            store,
+            escrow,
+            chain_id,
+            caller,
+        })
+    }
+
+    /// Looks at every client's channel on this contract: what backs it is the node's to count on for so
+    /// many seconds, and what was claimed of any channel is marked.
+    pub(crate) async fn look(&mut self, certain_secs: u64) -> Result<Looked, AgentError> {
+        let mut looked = Looked::default();
+        let mut after = None;
+        loop {
+            let page = admin::channels(&self.store, after, PAGE_ROWS)?;
+            after = page.last().map(|channel| channel.id);
+            let full = page.len() == PAGE_ROWS;
+            for channel in page {
+                if self.is_here(&channel.authorization.channel(channel.client)) {
+                    looked.channels += 1;
+                    looked.backed_units += u128::from(self.back(&channel, certain_secs).await?);
+                }
+            }
+            if !full {
+                break;
+            }
+        }
+        for (paper, claim) in admin::claims(&self.store)? {
+            let Ok(id) = claim.channel_id() else {
+                continue;
+            };
+            if !self.is_here(&claim.channel) {
+                continue;
+            }
+            let mark = self.escrow.settled(&claim.channel).await?;
+            if mark.total_units <= claim.settled_units {
+                continue;
+            }
+            let units = u64::try_from(mark.total_units).unwrap_or(u64::MAX);
+            let added = match admin::settle(&mut self.store, paper, &id.0, units, now()) {
+                Ok(added) => added,
+                // Claimed by an older copy of these books; the rest is earned again before it is marked.
+                Err(SettleError::TooMuch { most, .. }) => {
+                    admin::settle(&mut self.store, paper, &id.0, most, now())?
+                }
+                Err(error) => return Err(error.into()),
+            };
+            looked.marked_units += u128::from(added);
+        }
+        Ok(looked)
+    }
+
+    async fn back(&mut self, channel: &Channel, certain_secs: u64) -> Result<u64, AgentError> {
+        let paper = &channel.authorization;
+        let terms = paper.channel(channel.client);
+        // It backs nothing for a paper that outlives a withdrawal that was announced.
+        let units = self.escrow.limit_units(&terms, paper.expires_at).await?;
+        let units = u64::try_from(units).unwrap_or(u64::MAX);
+        let (now, id) = (now(), &channel.id);
+        let until = now.saturating_add(certain_secs);
+        admin::back(&mut self.store, id, units, until, now)?;
+        Ok(units)
+    }
+
+    fn is_here(&self, channel: &layer_minus_settlement::Channel) -> bool {
+        channel.chain.chain_id == self.chain_id && channel.chain.contract == self.escrow.contract()
+    }
+
+    fn plan(&self) -> Result<Plan<layer_minus_escrow::Batch>, AgentError> {
+        let claims = admin::claims(&self.store)?.into_iter();
+        let claims: Vec<Claim> = claims.map(|(_, claim)| claim).collect();
+        let settlement = OnEscrow {
+            chain_id: self.chain_id,
+            contract: self.escrow.contract(),
+            caller: self.caller,
+        };
+        Ok(settlement.plan(&claims))
+    }
+
+    /// Why claims on this contract are not made.
+    pub(crate) fn left(&self) -> Result<Vec<SettlementError>, AgentError> {
+        let left = self.plan()?.left.into_iter().map(|left| left.why);
+        let expected = |why: &SettlementError| {
+            matches!(
+                why,
+                SettlementError::NothingDue
+                    | SettlementError::Elsewhere { .. }
+                    | SettlementError::NotReceiver { .. }
+            )
+        };
+        Ok(left.filter(|why| !expected(why)).collect())
+    }
+
+    /// Claims all that is due, batch by batch. Doing it again claims nothing twice.
+    pub(crate) async fn claim(&self, pay_out: bool) -> Result<Vec<Sent>, AgentError> {
+        let mut sent = Vec::new();
+        let mut payees = BTreeSet::new();
+        for step in self.plan()?.steps {
+            let done = self.escrow.claim(&step.work).await?;
+            sent.push(Sent::new(&done, step.work.claims.len()));
+            payees.insert((step.work.payee.receiver, step.work.payee.token));
+        }
+        if pay_out {
+            for (receiver, token) in payees {
+                let done = self.escrow.settle(receiver, token).await?;
+                sent.push(Sent::new(&done, 0));
+            }
+        }
+        Ok(sent)
+    }
+}
+
+/// A provider over plain HTTP, which signs if there is a wallet.
+fn provider(rpc: &str, wallet: Option<Wallet>) -> Result<DynProvider, AgentError> {
+    let wrong = |error: String| AgentError::Rpc(error);
+    let url = reqwest::Url::parse(rpc).map_err(|error| wrong(error.to_string()))?;
+    if url.scheme() != "http" {
+        let text =
+            "only http://… is spoken: run the chain's node, or a proxy to it, on this machine";
+        return Err(wrong(text.to_owned()));
+    }
+    let http = reqwest::Client::builder().no_proxy().build();
+    let http = http.map_err(|error| wrong(error.to_string()))?;
+    let builder = ProviderBuilder::default();
+    Ok(match wallet {
+        Some(wallet) => builder
+            .with_gas_estimation()
+            .with_simple_nonce_management()
+            .fetch_chain_id()
+            .wallet(EthereumWallet::new(CashSigner::new(wallet)))
+            .connect_reqwest(http, url)
+            .erased(),
+        None => builder.connect_reqwest(http, url).erased(),
+    })
+}
+
+#[allow(clippy::disallowed_methods)] // a program has a clock
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
