@@ -76,8 +76,8 @@ fn a_thousand_seeds_hold_every_rule() {
     assert!(total.expired > SEEDS / 20, "{total:?}");
     assert!(total.relay_crashes > SEEDS, "{total:?}");
     assert!(total.notes > 50 * SEEDS, "{total:?}");
-    assert!(total.stopped > SEEDS / 2, "{total:?}");
-    assert!(total.settled > SEEDS / 2, "{total:?}");
+    assert!(total.stopped > SEEDS / 5, "{total:?}");
+    assert!(total.settled > SEEDS / 5, "{total:?}");
 }
 
 #[test]
