@@ -113,14 +113,22 @@ impl<S: Store> Parts<'_, S> {
         Ok(charged)
     }
 
+    /// Charges a command that is carried out even for a client that cannot pay any more.
+    pub(crate) fn charge_if_it_can(
+        &mut self,
+        request: &Request,
+        wallet: &Address,
+    ) -> Result<(), Stop> {
+        match self.charge_command(request, wallet) {
+            Err(Stop::Refuse(reason)) if reason.paused().is_some() => Ok(()),
+            charged => charged,
+        }
+    }
+
     /// Answered also to a client that cannot pay for it: it tells no more than the refusal would.
     pub(crate) fn status(&mut self, request: &Request, wallet: Address) -> Result<(), Stop> {
         self.registered(&wallet)?;
-        match self.charge_command(request, &wallet) {
-            Ok(()) => {}
-            Err(Stop::Refuse(reason)) if reason.paused().is_some() => {}
-            Err(other) => return Err(other),
-        }
+        self.charge_if_it_can(request, &wallet)?;
         let standing = self.standing(&wallet)?;
         self.tx.answer(request.id, Answer::Status(standing));
         Ok(())
@@ -237,11 +245,7 @@ impl<S: Store> Parts<'_, S> {
     pub(crate) fn unregister(&mut self, request: &Request, wallet: Address) -> Result<(), Stop> {
         let client = self.registered(&wallet)?;
         // Leaving is free when nothing can be charged any more.
-        match self.charge_command(request, &wallet) {
-            Ok(()) => {}
-            Err(Stop::Refuse(reason)) if reason.paused().is_some() => {}
-            Err(other) => return Err(other),
-        }
+        self.charge_if_it_can(request, &wallet)?;
         for id in self.live.of_client(&wallet) {
             self.end_stream(id)?;
         }

@@ -22,6 +22,7 @@ use crate::{
     rows::{self, ChannelRow, ClientRow, MailboxRow},
     store::{Store, StoreError, Table},
     tx::account,
+    walk::{PAGE_ROWS, each},
 };
 
 pub use claims::{Paper, claims, settle};
@@ -30,8 +31,6 @@ pub use settle::{SettleError, back, settle_channel, settle_lane};
 
 pub use crate::verify::verify;
 
-/// Rows read at a time.
-const PAGE_ROWS: usize = 1_024;
 /// Most lanes that are listed.
 const LANES_MAX: usize = 100_000;
 /// The key after every key that begins with the lane prefix.
@@ -148,7 +147,7 @@ pub fn means<S: Store>(
         smallest_bytes,
         now,
     };
-    each(store, Table::Clients, |key, value| {
+    each::<_, StoreError>(store, Table::Clients, PAGE_ROWS, |key, value| {
         let client: ClientRow = rows::from_json(Table::Clients, key, value)?;
         let account = account(store, &money::client_account(&client.wallet))?;
         let (charged, reserved) =
@@ -195,7 +194,7 @@ pub fn channels<S: Store>(
     rows.iter()
         .map(|(key, value)| {
             let id = key.as_slice().try_into();
-            let id = id.map_err(|_| damaged(Table::Channels, key))?;
+            let id = id.map_err(|_| StoreError::damaged(Table::Channels, key))?;
             read_channel(store, id, value)
         })
         .collect()
@@ -288,7 +287,7 @@ pub fn totals<S: Store>(store: &S) -> Result<Totals, StoreError> {
     if let Some(bytes) = store.get(Table::Meta, DEPARTED_BYTES_KEY)? {
         totals.passed_bytes = rows::from_json(Table::Meta, DEPARTED_BYTES_KEY, &bytes)?;
     }
-    each(store, Table::Mailboxes, |key, value| {
+    each::<_, StoreError>(store, Table::Mailboxes, PAGE_ROWS, |key, value| {
         let row: MailboxRow = rows::from_json(Table::Mailboxes, key, value)?;
         totals.waiting_packets = totals.waiting_packets.saturating_add(row.mailbox.count);
         totals.waiting_bytes = totals.waiting_bytes.saturating_add(row.mailbox.bytes);
@@ -314,36 +313,6 @@ pub fn totals<S: Store>(store: &S) -> Result<Totals, StoreError> {
     Ok(totals)
 }
 
-fn damaged(table: Table, key: &[u8]) -> StoreError {
-    StoreError::Damaged {
-        table,
-        key: hex::encode(key),
-    }
-}
-
 fn narrow(sum: u128) -> u64 {
     u64::try_from(sum).unwrap_or(u64::MAX)
-}
-
-/// Calls `visit` on every row of a table, a page at a time.
-fn each<S: Store>(
-    store: &S,
-    table: Table,
-    mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let mut from: Vec<u8> = Vec::new();
-    loop {
-        let rows = store.scan(table, &from, &[0xff; 64], PAGE_ROWS)?;
-        let full = rows.len() == PAGE_ROWS;
-        for (key, value) in &rows {
-            visit(key, value)?;
-        }
-        match rows.into_iter().next_back() {
-            Some((key, _)) if full => {
-                from = key;
-                from.push(0);
-            }
-            _ => return Ok(()),
-        }
-    }
 }

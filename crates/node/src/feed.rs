@@ -125,10 +125,9 @@ impl<S: Store> Parts<'_, S> {
     fn body(&self, client: &Address, seq: u64) -> Result<Bytes, StoreError> {
         let key = rows::packet_key(client, seq);
         let bytes = self.tx.store.get(Table::Bodies, &key)?;
-        bytes.map(Bytes::from).ok_or_else(|| StoreError::Damaged {
-            table: Table::Bodies,
-            key: hex::encode(key),
-        })
+        bytes
+            .map(Bytes::from)
+            .ok_or_else(|| StoreError::damaged(Table::Bodies, key))
     }
 
     fn next_for(&self, connection: &Connection) -> Result<Option<(u64, PacketRow)>, StoreError> {

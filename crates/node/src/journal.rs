@@ -121,13 +121,6 @@ pub(crate) fn read_key(key: &[u8]) -> Option<(AccountId, u64)> {
     ))
 }
 
-fn damaged(key: &[u8]) -> StoreError {
-    StoreError::Damaged {
-        table: Table::Journal,
-        key: hex::encode(key),
-    }
-}
-
 impl<S: Store> Tx<'_, S> {
     pub(crate) fn tally(&self, account: &AccountId) -> Result<TallyRow, StoreError> {
         let row = self.get(Table::Journal, &key(account, 0))?;
@@ -225,7 +218,7 @@ impl<S: Store> Tx<'_, S> {
         let key = key(account, seq);
         let row = self.store.get(Table::Journal, &key)?;
         row.and_then(|row| Line::from_bytes(&row))
-            .ok_or_else(|| damaged(&key))
+            .ok_or_else(|| StoreError::damaged(Table::Journal, key))
     }
 
     /// Drops the oldest line and carries what it came to.
@@ -294,7 +287,7 @@ pub(crate) fn statement<S: Store>(
         let charge = read_key(key)
             .zip(Line::from_bytes(value))
             .and_then(|((_, seq), line)| line.charge(seq));
-        charges.push(charge.ok_or_else(|| damaged(key))?);
+        charges.push(charge.ok_or_else(|| StoreError::damaged(Table::Journal, key))?);
     }
     let opening = charges.first().map(|first: &Charge| {
         let before = first.balance_pusd.checked_sub(first.amount_pusd.into());

@@ -42,6 +42,7 @@ pub mod store;
 mod sweep;
 mod tx;
 mod verify;
+mod walk;
 
 pub use backing::Backing;
 pub use config::NodeConfig;

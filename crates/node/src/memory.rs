@@ -132,10 +132,7 @@ impl MemoryStore {
     fn serve(&self, table: Table, key: &[u8], kept: &Kept) -> Result<Vec<u8>, StoreError> {
         if kept.damaged {
             self.over.set(self.open.is_some());
-            return Err(StoreError::Damaged {
-                table,
-                key: hex::encode(key),
-            });
+            return Err(StoreError::damaged(table, key));
         }
         Ok(kept.value.to_vec())
     }

@@ -323,10 +323,7 @@ fn prepare(
     now: u64,
     rng: &mut (impl RngCore + CryptoRng),
 ) -> Result<([u8; 32], u64), StoreError> {
-    let damaged = |key: &[u8]| StoreError::Damaged {
-        table: Table::Meta,
-        key: hex::encode(key),
-    };
+    let damaged = |key: &[u8]| StoreError::damaged(Table::Meta, key);
     let secret = match store.get(Table::Meta, SECRET_KEY)? {
         Some(bytes) => bytes.try_into().map_err(|_| damaged(SECRET_KEY))?,
         None => {

@@ -217,11 +217,7 @@ impl<S: Store> Parts<'_, S> {
     /// The client takes its paper back. It is charged for saying so if it can be.
     pub(crate) fn revoke(&mut self, request: &Request, wallet: Address) -> Result<(), Stop> {
         self.registered(&wallet)?;
-        match self.charge_command(request, &wallet) {
-            Ok(()) => {}
-            Err(Stop::Refuse(reason)) if reason.paused().is_some() => {}
-            Err(other) => return Err(other),
-        }
+        self.charge_if_it_can(request, &wallet)?;
         let mut client = self.registered(&wallet)?;
         client.paper.revoked = true;
         self.tx.put(Table::Clients, wallet.as_slice(), &client)?;

@@ -314,10 +314,7 @@ pub(crate) fn from_json<T: DeserializeOwned>(
     key: &[u8],
     bytes: &[u8],
 ) -> Result<T, StoreError> {
-    serde_json::from_slice(bytes).map_err(|_| StoreError::Damaged {
-        table,
-        key: hex::encode(key),
-    })
+    serde_json::from_slice(bytes).map_err(|_| StoreError::damaged(table, key))
 }
 
 #[cfg(test)]

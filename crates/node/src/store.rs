@@ -155,6 +155,16 @@ pub enum StoreError {
     Failed(String),
 }
 
+impl StoreError {
+    /// A row that is not what it should be.
+    pub(crate) fn damaged(table: Table, key: impl AsRef<[u8]>) -> Self {
+        Self::Damaged {
+            table,
+            key: hex::encode(key),
+        }
+    }
+}
+
 /// A row: its key and its value.
 pub type Row = (Vec<u8>, Vec<u8>);
 

@@ -113,10 +113,7 @@ impl<'a, S: Store> Tx<'a, S> {
 
     pub(crate) fn mailbox(&self, wallet: &Address) -> Result<MailboxRow, StoreError> {
         self.get(Table::Mailboxes, wallet.as_slice())?
-            .ok_or_else(|| StoreError::Damaged {
-                table: Table::Mailboxes,
-                key: hex::encode(wallet),
-            })
+            .ok_or_else(|| StoreError::damaged(Table::Mailboxes, wallet))
     }
 
     pub(crate) fn put_mailbox(
@@ -143,10 +140,7 @@ impl<'a, S: Store> Tx<'a, S> {
                 let row = rows::from_json(Table::Packets, &key, &value)?;
                 match rows::read_packet_key(&key) {
                     Some((_, seq)) => Ok((seq, row)),
-                    None => Err(StoreError::Damaged {
-                        table: Table::Packets,
-                        key: hex::encode(key),
-                    }),
+                    None => Err(StoreError::damaged(Table::Packets, key)),
                 }
             })
             .collect()
@@ -288,9 +282,8 @@ fn read<T, E>(
 ) -> Result<Option<T>, StoreError> {
     match store.get(table, key)? {
         None => Ok(None),
-        Some(bytes) => parse(&bytes).map(Some).map_err(|_| StoreError::Damaged {
-            table,
-            key: hex::encode(key),
-        }),
+        Some(bytes) => parse(&bytes)
+            .map(Some)
+            .map_err(|_| StoreError::damaged(table, key)),
     }
 }

@@ -16,10 +16,9 @@ use crate::{
     money::{self, code},
     rows::{self, Due, MailboxRow, PacketRow},
     store::{Store, StoreError, Table},
+    walk::{PAGE_ROWS, each},
 };
 
-/// Rows read at a time.
-const PAGE_ROWS: usize = 1_024;
 /// Rows with whole packets read at a time.
 const BODY_PAGE_ROWS: usize = 16;
 
@@ -185,15 +184,17 @@ impl<S: Store> Check<'_, S> {
     fn books(&mut self) -> Found {
         let mut invariants = Invariants::new();
         let store = self.store;
-        each(store, Table::Accounts, PAGE_ROWS, |key, value| {
-            let account = Account::from_bytes(value).map_err(|_| damaged(Table::Accounts, key))?;
+        each::<_, Stop>(store, Table::Accounts, PAGE_ROWS, |key, value| {
+            let account = Account::from_bytes(value)
+                .map_err(|_| StoreError::damaged(Table::Accounts, key))?;
             in_place(Table::Accounts, key, account.id.as_bytes())?;
             invariants.account(&account)?;
             self.charged.insert(account.id, account.debits_posted);
             Ok(())
         })?;
-        each(store, Table::Transfers, PAGE_ROWS, |key, value| {
-            let row = Transfer::from_bytes(value).map_err(|_| damaged(Table::Transfers, key))?;
+        each::<_, Stop>(store, Table::Transfers, PAGE_ROWS, |key, value| {
+            let row = Transfer::from_bytes(value)
+                .map_err(|_| StoreError::damaged(Table::Transfers, key))?;
             invariants.transfer(&row)?;
             in_place(Table::Transfers, key, row.id.as_bytes())?;
             if journal::kind_of(row.code).is_some() && !row.moved().is_zero() {
@@ -217,10 +218,10 @@ impl<S: Store> Check<'_, S> {
 
     fn packets(&mut self) -> Found {
         let store = self.store;
-        each(store, Table::Packets, PAGE_ROWS, |key, value| {
+        each::<_, Stop>(store, Table::Packets, PAGE_ROWS, |key, value| {
             let packet: PacketRow = rows::from_json(Table::Packets, key, value)?;
-            let (client, seq) =
-                rows::read_packet_key(key).ok_or_else(|| damaged(Table::Packets, key))?;
+            let (client, seq) = rows::read_packet_key(key)
+                .ok_or_else(|| StoreError::damaged(Table::Packets, key))?;
             let account = money::client_account(&client);
             let size = u64::from(packet.size_bytes);
             let (count, bytes) = self.mailboxes.entry(account).or_default();
@@ -293,10 +294,10 @@ impl<S: Store> Check<'_, S> {
                 let account = money::client_account(&client);
                 Stop::from(Flaw::HalfStored { account, seq })
             }
-            None => damaged(Table::Bodies, key).into(),
+            None => StoreError::damaged(Table::Bodies, key).into(),
         };
         let mut bodies = 0_u64;
-        each(self.store, Table::Bodies, BODY_PAGE_ROWS, |key, _| {
+        each::<_, Stop>(self.store, Table::Bodies, BODY_PAGE_ROWS, |key, _| {
             bodies += 1;
             match self.store.get(Table::Packets, key)? {
                 Some(_) => Ok(()),
@@ -307,7 +308,7 @@ impl<S: Store> Check<'_, S> {
         if bodies == packets {
             return Ok(());
         }
-        each(self.store, Table::Packets, PAGE_ROWS, |key, _| {
+        each::<_, Stop>(self.store, Table::Packets, PAGE_ROWS, |key, _| {
             match self.store.get(Table::Bodies, key)? {
                 Some(_) => Ok(()),
                 None => Err(half(key)),
@@ -330,11 +331,11 @@ impl<S: Store> Check<'_, S> {
     fn counts(&mut self) -> Found {
         let store = self.store;
         let say = |count, bytes| format!("{count} with {bytes}");
-        each(store, Table::Mailboxes, PAGE_ROWS, |key, value| {
+        each::<_, Stop>(store, Table::Mailboxes, PAGE_ROWS, |key, value| {
             let row: MailboxRow = rows::from_json(Table::Mailboxes, key, value)?;
             let client = key
                 .try_into()
-                .map_err(|_| damaged(Table::Mailboxes, key))
+                .map_err(|_| StoreError::damaged(Table::Mailboxes, key))
                 .map(|bytes: [u8; 20]| bytes.into())?;
             let account = money::client_account(&client);
             let (count, bytes) = self.mailboxes.remove(&account).unwrap_or_default();
@@ -369,35 +370,4 @@ fn in_place(table: Table, key: &[u8], id: &[u8]) -> Found {
         id: hex::encode(id),
     }
     .into())
-}
-
-fn damaged(table: Table, key: &[u8]) -> StoreError {
-    StoreError::Damaged {
-        table,
-        key: hex::encode(key),
-    }
-}
-
-/// Calls `visit` on every row of a table, a page at a time.
-fn each<S: Store>(
-    store: &S,
-    table: Table,
-    page_rows: usize,
-    mut visit: impl FnMut(&[u8], &[u8]) -> Found,
-) -> Found {
-    let mut from: Vec<u8> = Vec::new();
-    loop {
-        let rows = store.scan(table, &from, &[0xff; 64], page_rows)?;
-        let full = rows.len() == page_rows;
-        for (key, value) in &rows {
-            visit(key, value)?;
-        }
-        match rows.into_iter().next_back() {
-            Some((key, _)) if full => {
-                from = key;
-                from.push(0);
-            }
-            _ => return Ok(()),
-        }
-    }
 }

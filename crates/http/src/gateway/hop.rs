@@ -5,7 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, Uri, header};
 use hyper::body::Incoming;
-use layer_minus_message::{Answer, CommandEnvelope, Content, Frame, Kind, NodeRecord};
+use layer_minus_message::{
+    Answer, Command, CommandEnvelope, Content, Frame, Kind, NodeRecord, Signer,
+};
 use layer_minus_routing::{Source, Table};
 use layer_minus_seal::{Certificate, RecordOpener, ReplyKey, seal_layer};
 use layer_minus_wallet::Address;
@@ -213,6 +215,20 @@ impl Gateway {
             notes.take(&note);
         }
         Ok(record)
+    }
+
+    /// Gives another node a command in the name of this one.
+    pub(crate) async fn tell(
+        &self,
+        hop: &NextHop,
+        command: &Command,
+    ) -> Result<Answer, QueryError> {
+        let identity = self.identity();
+        let keys = &identity.keys;
+        let signer = Signer::Wallet(&keys.wallet);
+        let (network, now) = (&keys.network, clock::now());
+        let signed = CommandEnvelope::sign(signer, network, hop.node, command, now, &mut OsRng)?;
+        self.query(hop, &signed).await
     }
 
     /// Asks another node something and opens its answer, which only the holder of its key can

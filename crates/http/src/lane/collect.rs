@@ -5,13 +5,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use layer_minus_message::{Answer, Command, CommandEnvelope, Signer};
+use layer_minus_message::{Answer, Command};
 use layer_minus_wallet::Address;
-use rand::rngs::OsRng;
 use tokio::time::Instant;
 use tracing::debug;
 
-use crate::{Gateway, clock, gateway::NextHop};
+use crate::{Gateway, gateway::NextHop};
 
 /// Nodes that were asked lately are remembered.
 const ASKED_MAX: usize = 8_192;
@@ -73,21 +72,8 @@ impl Gateway {
     }
 
     async fn collect_from(&self, hop: &NextHop, stopped: bool) {
-        let identity = self.identity();
-        let keys = &identity.keys;
         let held = self.node.peer(&hop.node).and_then(|peer| peer.held);
-        let command = CommandEnvelope::sign(
-            Signer::Wallet(&keys.wallet),
-            &keys.network,
-            hop.node,
-            &Command::Collect { held, stopped },
-            clock::now(),
-            &mut OsRng,
-        );
-        let answer = match command {
-            Ok(command) => self.query(hop, &command).await,
-            Err(error) => Err(error.into()),
-        };
+        let answer = self.tell(hop, &Command::Collect { held, stopped }).await;
         match answer {
             Ok(Answer::Lane(note)) => self.node.note(hop.node, note),
             Ok(_) => debug!(next = %hop.node, "it promised nothing"),

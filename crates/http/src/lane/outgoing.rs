@@ -5,10 +5,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use layer_minus_message::{Answer, Command, CommandEnvelope, LaneParty, Signer};
+use layer_minus_message::{Answer, Command, LaneParty};
 use layer_minus_node::{Event, LaneKey};
 use layer_minus_wallet::Address;
-use rand::rngs::OsRng;
 use tokio::time::{Instant, timeout};
 use tracing::debug;
 
@@ -120,21 +119,9 @@ impl Gateway {
     }
 
     async fn open_lane(&self, hop: &NextHop) -> Option<Lane> {
-        let identity = self.identity();
-        let (keys, record) = (&identity.keys, identity.record.signed.clone());
+        let record = self.identity().record.signed.clone();
         let held = self.node.peer(&hop.node).and_then(|peer| peer.held);
-        let command = CommandEnvelope::sign(
-            Signer::Wallet(&keys.wallet),
-            &keys.network,
-            hop.node,
-            &Command::Lane { record, held },
-            clock::now(),
-            &mut OsRng,
-        );
-        let answer = match command {
-            Ok(command) => self.query(hop, &command).await,
-            Err(error) => Err(error.into()),
-        };
+        let answer = self.tell(hop, &Command::Lane { record, held }).await;
         match answer {
             Ok(Answer::LaneOpen {
                 lane,

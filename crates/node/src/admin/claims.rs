@@ -4,8 +4,11 @@ use layer_minus_message::channel::PUSD_PER_TOKEN_UNIT;
 use layer_minus_settlement::Claim;
 use layer_minus_wallet::Address;
 
-use super::{PAGE_ROWS, SettleError, Side, channels, lane_books, settle_channel, settle_lane};
-use crate::store::{Store, StoreError};
+use super::{SettleError, Side, channels, lane_books, settle_channel, settle_lane};
+use crate::{
+    store::{Store, StoreError},
+    walk::PAGE_ROWS,
+};
 
 /// Most channels that are looked at.
 const CLAIMS_MAX: usize = 1_000_000;

@@ -4,13 +4,14 @@ use layer_minus_message::{Channel, channel::PUSD_PER_TOKEN_UNIT, text};
 use layer_minus_wallet::{Address, Signature};
 use serde::{Deserialize, Serialize};
 
-use super::{damaged, each, narrow};
+use super::narrow;
 use crate::{
     lanes::Promised,
     money,
     rows::{self, LanePaperRow, PeerRow},
     store::{Store, StoreError, Table},
     tx::account,
+    walk::{PAGE_ROWS, each},
 };
 
 /// Which way the money goes.
@@ -81,8 +82,9 @@ pub struct LanePaper {
 pub fn lane_books<S: Store>(store: &S) -> Result<Vec<LaneBook>, StoreError> {
     let mut books = Vec::new();
     for side in [Side::Owed, Side::Due] {
-        each(store, side.table(), |key, value| {
-            let node = Address::try_from(key).map_err(|_| damaged(side.table(), key))?;
+        each::<_, StoreError>(store, side.table(), PAGE_ROWS, |key, value| {
+            let node =
+                Address::try_from(key).map_err(|_| StoreError::damaged(side.table(), key))?;
             let row: PeerRow = rows::from_json(side.table(), key, value)?;
             books.push(book(store, node, side, row)?);
             Ok(())

@@ -11,7 +11,7 @@ use layer_minus_ledger::AccountId;
 use layer_minus_message::channel::PUSD_PER_TOKEN_UNIT;
 use layer_minus_wallet::Address;
 
-use super::{Channel, Side, channel, damaged, transaction};
+use super::{Channel, Side, channel, transaction};
 use crate::{
     lanes::{Between, units_pusd},
     money::{self, Ids, code},
@@ -183,7 +183,7 @@ fn book<S: Store>(
     let secret = store.get(Table::Meta, SECRET_KEY)?;
     let secret: [u8; 32] = secret
         .and_then(|secret| secret.try_into().ok())
-        .ok_or_else(|| damaged(Table::Meta, SECRET_KEY))?;
+        .ok_or_else(|| StoreError::damaged(Table::Meta, SECRET_KEY))?;
     // A total and not a difference: whoever marks it again marks nothing.
     let content: [&[u8]; 2] = [booking.channel, &units.to_be_bytes()];
     let mut tx = Tx::beside(store, now);

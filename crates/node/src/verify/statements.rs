@@ -2,12 +2,13 @@
 
 use layer_minus_ledger::{AccountId, Sum};
 
-use super::{Check, Flaw, Found, PAGE_ROWS, damaged, each};
+use super::{Check, Flaw, Found, Stop};
 use crate::{
     journal::{self, Line},
     money,
     rows::{self, ClientRow, TallyRow},
-    store::{Store, Table},
+    store::{Store, StoreError, Table},
+    walk::{PAGE_ROWS, each},
 };
 
 /// A statement that is being read.
@@ -21,15 +22,15 @@ struct Reading {
 impl<S: Store> Check<'_, S> {
     pub(super) fn statements(&mut self) -> Found {
         let store = self.store;
-        each(store, Table::Clients, PAGE_ROWS, |key, value| {
+        each::<_, Stop>(store, Table::Clients, PAGE_ROWS, |key, value| {
             let client: ClientRow = rows::from_json(Table::Clients, key, value)?;
             self.payers.insert(money::client_account(&client.wallet));
             Ok(())
         })?;
         let mut open: Option<Reading> = None;
-        each(store, Table::Journal, PAGE_ROWS, |key, value| {
+        each::<_, Stop>(store, Table::Journal, PAGE_ROWS, |key, value| {
             let (account, seq) =
-                journal::read_key(key).ok_or_else(|| damaged(Table::Journal, key))?;
+                journal::read_key(key).ok_or_else(|| StoreError::damaged(Table::Journal, key))?;
             if seq == 0 {
                 if let Some(done) = open.take() {
                     self.finish(&done)?;
@@ -44,7 +45,8 @@ impl<S: Store> Check<'_, S> {
                 return Ok(());
             }
             let wrong = Flaw::Statement { account, seq };
-            let line = Line::from_bytes(value).ok_or_else(|| damaged(Table::Journal, key))?;
+            let line =
+                Line::from_bytes(value).ok_or_else(|| StoreError::damaged(Table::Journal, key))?;
             let Some(reading) = open.as_mut().filter(|open| open.account == account) else {
                 return Err(wrong.into());
             };
