@@ -1,6 +1,8 @@
-//! A recipient whose store is full: what it accepted is collected or expires, and that makes room.
+//! A recipient whose store, or whose disk, is full: what it accepted is collected or expires, and that makes
+//! room.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::print_stdout)] // what was left out
 
 mod world;
 
@@ -11,10 +13,14 @@ use world::{Person, World};
 /// Bytes of a file that is more than the store of [`World`] has room for, and less than twice that.
 const FILE_BYTES: usize = 12_000_000;
 
+/// The same for a disk of [`DISK_BYTES`], of which a node holds 32 MB back.
+const LONG_FILE_BYTES: usize = 70_000_000;
+const DISK_BYTES: u64 = 90_000_000;
+
 /// Sends a file of which the node has no room for the end.
-fn fill(peter: &Person) {
+fn fill(peter: &Person, bytes: usize) {
     let path = peter.file("film");
-    let body: Vec<u8> = (0..FILE_BYTES).map(|at| (at * 7 % 251) as u8).collect();
+    let body: Vec<u8> = (0..bytes).map(|at| (at * 7 % 251) as u8).collect();
     fs::write(&path, body).unwrap();
     let sent = peter.via(&["send", "bobo", "--file", &path.to_string_lossy()]);
     let error = sent.failed(3);
@@ -43,7 +49,7 @@ fn a_full_store_gives_out_what_it_has_and_lets_it_expire() {
     // 4 MB of it are kept for making room.
     let mut world = World::start_with(&[("max_bytes", "12000000")]);
     let (bobo, peter) = world.bobo_and_peter();
-    fill(&peter);
+    fill(&peter, FILE_BYTES);
     // Collected, the room is for the rest, which waits in the outbox.
     bobo.via(&["listen", "--once"]).failed(5);
     peter.via(&["send", "--resume"]).ok();
@@ -59,4 +65,33 @@ fn a_full_store_gives_out_what_it_has_and_lets_it_expire() {
     let listened = bobo.via(&["listen", "--once"]);
     let told = listened.lines.iter().any(|line| line["event"] == "gap");
     assert!(told, "{}", listened.story);
+}
+
+#[test]
+fn a_node_on_a_full_disk_gives_out_what_it_has_and_goes_on() {
+    let mut world = World::start();
+    let (bobo, peter) = world.bobo_and_peter();
+    world.b.kill_9();
+    if !world.b.move_to_disk_of(DISK_BYTES) {
+        println!("SKIPPED: a full disk, as this machine lets nobody mount a small one");
+        return;
+    }
+    world.b.start();
+    fill(&peter, LONG_FILE_BYTES);
+    // What it said it had it has, also when it dies on the full disk.
+    for _ in 0..3 {
+        world.b.kill_9();
+        world.b.start();
+    }
+    assert_eq!(
+        world.b.ask(&["ledger", "verify"])[0]["ledger_balanced"],
+        true
+    );
+    bobo.via(&["listen", "--once"]).failed(5);
+    peter.via(&["send", "--resume"]).ok();
+    assert_eq!(bobo.collect(1)[0]["bytes"], LONG_FILE_BYTES.to_string());
+    assert_eq!(
+        world.b.ask(&["ledger", "verify"])[0]["ledger_balanced"],
+        true
+    );
 }

@@ -14,6 +14,7 @@
 )]
 
 mod binaries;
+mod disk;
 mod money;
 mod node;
 mod person;

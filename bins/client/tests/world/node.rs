@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::{
     binaries,
+    disk::Disk,
     process::{Ended, Process},
 };
 
@@ -23,6 +24,8 @@ pub struct Node {
     folder: PathBuf,
     password: PathBuf,
     process: Option<Process>,
+    /// A disk of its own, for its data alone.
+    disk: Option<Disk>,
     /// What it logs, as `RUST_LOG` says it.
     level: &'static str,
     /// Where it listens, on 127.0.0.1.
@@ -52,6 +55,7 @@ impl Node {
             folder,
             password: password.to_owned(),
             process: None,
+            disk: None,
             level: "info",
             port: free_port(),
             address: String::new(),
@@ -85,7 +89,10 @@ impl Node {
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = match &self.disk {
+            Some(disk) => disk.command(&self.program),
+            None => Command::new(&self.program),
+        };
         command
             .env("RUST_LOG", self.level)
             .arg("--json")
@@ -113,6 +120,13 @@ impl Node {
         let output = self.command(words).output().expect("a command");
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// Moves its data to a disk of so many bytes, while it does not run. False if this machine lets nobody
+    /// mount one.
+    pub fn move_to_disk_of(&mut self, bytes: u64) -> bool {
+        self.disk = Disk::mount(&self.folder.join("data"), bytes);
+        self.disk.is_some()
     }
 
     /// Starts it; returns when it listens.
