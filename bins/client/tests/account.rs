@@ -168,8 +168,14 @@ fn export(node: &world::Node) -> Vec<Value> {
 fn what_is_owed_is_exported_and_marked_by_both_sides() {
     let world = World::start_with(&[("pay_at_pusd", "1000000")]);
     let (bobo, peter) = world.bobo_and_peter();
-    peter.via(&["send", "bobo", "Hello Bobo"]).ok();
+    // A pass of a small packet is less than the smallest promise.
+    let picture = peter.file("picture");
+    std::fs::write(&picture, vec![7; 500_000]).unwrap();
+    peter
+        .via(&["send", "bobo", "--file", &picture.to_string_lossy()])
+        .ok();
     bobo.via(&["listen", "--count", "1", "--for", "60"]).ok();
+    bobo.via(&["status"]).ok();
     let lane = |node: &world::Node, note: String| {
         let claims = export(node);
         claims.into_iter().find(|claim| claim["note"] == note)
