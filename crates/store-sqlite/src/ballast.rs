@@ -79,6 +79,16 @@ impl Ballast {
         self.state.get() != State::Released
     }
 
+    /// Whether it was removed and not laid again.
+    pub(crate) fn is_released(&self) -> bool {
+        self.state.get() == State::Released
+    }
+
+    /// The disk got room: laying it is tried at once.
+    pub(crate) fn try_soon(&self) {
+        self.tried.set(None);
+    }
+
     /// Room for twice as much is asked for: else it would be released again at once.
     fn lay(&self) -> io::Result<()> {
         let mut file = File::create(&self.path)?;

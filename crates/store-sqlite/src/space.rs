@@ -109,6 +109,25 @@ impl SqliteStore {
         }
     }
 
+    /// On a disk that was full, room inside the file is of no use to anybody: what was collected since goes
+    /// back to the disk, a step at a time, until the ballast can be laid again.
+    pub(crate) fn give_back(&self) -> Result<(), StoreError> {
+        let Some(ballast) = self.ballast.as_ref().filter(|it| it.is_released()) else {
+            return Ok(());
+        };
+        if self.number("freelist_count")? < PAGES_PER_STEP {
+            return Ok(());
+        }
+        match self.query(&format!("PRAGMA incremental_vacuum({PAGES_PER_STEP})")) {
+            // Not even for that is there room. What expires will make some.
+            Err(StoreError::Full(_)) => return Ok(()),
+            done => done?,
+        }
+        self.empty_log()?;
+        ballast.try_soon();
+        Ok(())
+    }
+
     /// Moves the log into the database file and cuts it to nothing, unless somebody reads: then it is
     /// for another time.
     pub(crate) fn empty_log(&self) -> Result<(), StoreError> {

@@ -239,6 +239,9 @@ impl Store for SqliteStore {
         if self.writable && !self.in_transaction() && self.log.is_due(Instant::now()) {
             self.empty_log()?;
         }
+        if self.writable && !self.in_transaction() {
+            self.give_back()?;
+        }
         Ok(())
     }
 }
