@@ -233,7 +233,7 @@ fn the_real_list_has_399_good_keys_and_1_misnamed() {
 
 proptest! {
     #[test]
-    fn garbage_never_panics(text in ".{0,200}", cut in 0..LIST.len()) {
+    fn garbage_never_panics(text in ".{0,200}", cut in 0..LIST.trim_end().len()) {
         let _lines = import(&text, NETWORK, NOW);
         if let Some(cut) = LIST.get(..cut) {
             prop_assert_eq!(accepted(&import(cut, NETWORK, NOW)), 0);
