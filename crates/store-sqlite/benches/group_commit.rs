@@ -5,6 +5,8 @@
 //! the quotient of their medians is printed: above 1, the store takes longer.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
+mod bare;
+
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
@@ -118,23 +120,7 @@ struct Bare(Connection, #[allow(dead_code)] TempDir);
 
 impl Bare {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let connection = Connection::open(folder.path().join("bare.db")).unwrap();
-        connection
-            .execute_batch(
-                "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL;
-                 PRAGMA cache_size = -32768; PRAGMA secure_delete = FAST;
-                 CREATE TABLE t (id INTEGER PRIMARY KEY, key BLOB UNIQUE, value BLOB)",
-            )
-            .unwrap();
-        for pragma in [
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "wal_autocheckpoint = 2048",
-        ] {
-            let mut statement = connection.prepare(&format!("PRAGMA {pragma}")).unwrap();
-            let _ = statement.query([]).unwrap().next().unwrap();
-        }
+        let (connection, folder) = bare::open();
         Self(connection, folder)
     }
 }

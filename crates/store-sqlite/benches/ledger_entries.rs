@@ -11,6 +11,8 @@
     clippy::panic
 )]
 
+mod bare;
+
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
@@ -164,23 +166,7 @@ struct Bare(Connection, u64, Vec<Duration>, #[allow(dead_code)] TempDir);
 
 impl Bare {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let connection = Connection::open(folder.path().join("bare.db")).unwrap();
-        connection
-            .execute_batch(
-                "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL;
-                 PRAGMA cache_size = -32768; PRAGMA secure_delete = FAST;
-                 CREATE TABLE t (id INTEGER PRIMARY KEY, key BLOB UNIQUE, value BLOB)",
-            )
-            .unwrap();
-        for pragma in [
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "wal_autocheckpoint = 2048",
-        ] {
-            let mut statement = connection.prepare(&format!("PRAGMA {pragma}")).unwrap();
-            let _ = statement.query([]).unwrap().next().unwrap();
-        }
+        let (connection, folder) = bare::open();
         Self(connection, 0, Vec::new(), folder)
     }
 
