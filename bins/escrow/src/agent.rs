@@ -7,7 +7,7 @@ use std::{
 
 use alloy_network::EthereumWallet;
 use alloy_provider::{DynProvider, Provider as _, ProviderBuilder};
-use layer_minus_escrow::{CashSigner, Done, Escrow, OnEscrow};
+use layer_minus_escrow::{Batch, CashSigner, Done, Escrow, OnEscrow};
 use layer_minus_node::admin::{self, Channel, SettleError};
 use layer_minus_settlement::{Claim, Plan, Settlement as _, SettlementError};
 use layer_minus_store_sqlite::{Options, SqliteStore};
@@ -131,7 +131,8 @@ impl Agent {
         channel.chain.chain_id == self.chain_id && channel.chain.contract == self.escrow.contract()
     }
 
-    fn plan(&self) -> Result<Plan<layer_minus_escrow::Batch>, AgentError> {
+    /// What is due on this contract, in batches, and what is left out.
+    pub(crate) fn plan(&self) -> Result<Plan<Batch>, AgentError> {
         let claims = admin::claims(&self.store)?.into_iter();
         let claims: Vec<Claim> = claims.map(|(_, claim)| claim).collect();
         let settlement = OnEscrow {
@@ -142,25 +143,15 @@ impl Agent {
         Ok(settlement.plan(&claims))
     }
 
-    /// Why claims on this contract are not made.
-    pub(crate) fn left(&self) -> Result<Vec<SettlementError>, AgentError> {
-        let left = self.plan()?.left.into_iter().map(|left| left.why);
-        let expected = |why: &SettlementError| {
-            matches!(
-                why,
-                SettlementError::NothingDue
-                    | SettlementError::Elsewhere { .. }
-                    | SettlementError::NotReceiver { .. }
-            )
-        };
-        Ok(left.filter(|why| !expected(why)).collect())
-    }
-
-    /// Claims all that is due, batch by batch. Doing it again claims nothing twice.
-    pub(crate) async fn claim(&self, pay_out: bool) -> Result<Vec<Sent>, AgentError> {
+    /// Claims batch by batch. Doing it again claims nothing twice.
+    pub(crate) async fn claim(
+        &self,
+        plan: &Plan<Batch>,
+        pay_out: bool,
+    ) -> Result<Vec<Sent>, AgentError> {
         let mut sent = Vec::new();
         let mut payees = BTreeSet::new();
-        for step in self.plan()?.steps {
+        for step in &plan.steps {
             let done = self.escrow.claim(&step.work).await?;
             sent.push(Sent::new(&done, step.work.claims.len()));
             payees.insert((step.work.payee.receiver, step.work.payee.token));
@@ -173,6 +164,16 @@ impl Agent {
         }
         Ok(sent)
     }
+}
+
+/// Whether a claim is left for no reason that the operator need hear of.
+pub(crate) const fn is_expected(why: &SettlementError) -> bool {
+    matches!(
+        why,
+        SettlementError::NothingDue
+            | SettlementError::Elsewhere { .. }
+            | SettlementError::NotReceiver { .. }
+    )
 }
 
 /// A provider over plain HTTP, which signs if there is a wallet.

@@ -74,10 +74,13 @@ async fn run(args: &Args) -> Result<(), AgentError> {
         } => {
             let wallet = args::wallet(keystore, password_file)?;
             let agent = Agent::open(args, Some(wallet)).await?;
-            for left in agent.left()? {
-                eprint(&format!("left out: {left}"));
-            }
-            let claimed = agent.claim(*pay_out).await?;
+            let plan = agent.plan()?;
+            let told = plan
+                .left
+                .iter()
+                .filter(|left| !agent::is_expected(&left.why));
+            told.for_each(|left| eprint(&format!("left out: {}", left.why)));
+            let claimed = agent.claim(&plan, *pay_out).await?;
             for batch in &claimed {
                 tell(
                     args.json,

@@ -1,8 +1,6 @@
 //! `ledger export` and `ledger settle`: what is owed by and to whom, as papers that people or a contract
 //! can settle, and marking it. Both work while the node runs.
 
-use std::collections::BTreeMap;
-
 use layer_minus_http::clock;
 use layer_minus_message::channel::PUSD_PER_TOKEN_UNIT;
 use layer_minus_node::admin::{self, SettleError};
@@ -71,14 +69,9 @@ struct Settled {
 pub(crate) fn settle(config: &Config, wish: &SettleChannel, out: Out) -> Result<(), DaemonError> {
     let mut store = store::open(config)?;
     let papers = admin::claims(&store).map_err(store::failed(config))?;
-    let mut by_id = BTreeMap::new();
-    for (paper, claim) in papers {
-        if let Ok(id) = claim.channel_id() {
-            by_id.insert(id.0, (paper, claim));
-        }
-    }
     let refused = |error: SettlementError| DaemonError::Failed(error.to_string());
-    let Some((paper, claim)) = by_id.remove(&wish.channel) else {
+    let is_it = |claim: &Claim| claim.channel_id().is_ok_and(|id| id == wish.channel);
+    let Some((paper, claim)) = papers.into_iter().find(|(_, claim)| is_it(claim)) else {
         return Err(refused(SettlementError::UnknownChannel(
             wish.channel.into(),
         )));
