@@ -5,7 +5,14 @@
 
 mod world;
 
-use std::{collections::BTreeSet, fs, thread, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{self, Read as _},
+    net::{Shutdown, TcpListener, TcpStream},
+    thread,
+    time::Duration,
+};
 
 use sha2::{Digest as _, Sha256};
 use world::{LARGE, SMALL, World, shown, texts};
@@ -245,4 +252,48 @@ fn the_own_node_is_never_taken_for_a_relay() {
     // Unless Peter says so.
     let words = ["send", "--resume", "--relay", &world.c.address];
     peter.run(&words).ok();
+}
+
+/// Passes on what goes to that port, but no answer of more than `answer_bytes_max`: there it cuts. Returns
+/// its own port.
+fn swallowing(port: u16, answer_bytes_max: u64) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let own = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for near in listener.incoming().map_while(Result::ok) {
+            let Ok(far) = TcpStream::connect(("127.0.0.1", port)) else {
+                continue;
+            };
+            let (mut asks, mut asked) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+            thread::spawn(move || io::copy(&mut asks, &mut asked));
+            thread::spawn(move || {
+                let _ = io::copy(&mut (&far).take(answer_bytes_max), &mut &near);
+                let _ = far.shutdown(Shutdown::Both);
+                near.shutdown(Shutdown::Both)
+            });
+        }
+    });
+    own
+}
+
+#[test]
+fn a_relay_that_swallows_what_is_pushed_is_asked_ever_more_rarely() {
+    let world = World::start();
+    let (bobo, peter) = world.bobo_and_peter();
+    let path = peter.file("photo");
+    fs::write(&path, vec![7; 500_000]).unwrap();
+    let words = ["send", "bobo", "--file", &path.to_string_lossy()];
+    peter.via(&words).ok();
+
+    let thief = swallowing(world.a.port, LARGE / 10);
+    let thief = format!("http://127.0.0.1:{thief}/post");
+    let robbed = bobo.start(&["listen", "--relay", &thief]);
+    // It opens each stream, and each push costs Bobo something and earns the relay something.
+    for step_ms in [500, 1_000, 2_000] {
+        robbed.event("listening");
+        let pause = robbed.event("offline")["retry_ms"].as_u64().unwrap();
+        assert!((step_ms / 2..=step_ms).contains(&pause), "{pause} ms");
+    }
+    drop(robbed);
+    assert_eq!(bobo.collect(1)[0]["bytes"], "500000");
 }

@@ -119,7 +119,7 @@ async fn pages(ctx: &Context, node: &NodeRecord, via: &Via) -> Result<Vec<NodeRe
     let (mut records, mut after) = (Vec::new(), None);
     let mut via = via.clone();
     if matches!(
-        link::relays(ctx, &via, node.node()),
+        link::relays(ctx, &via, node.node(), None),
         Err(AppError::NoWay(_))
     ) {
         // The only node that we know is asked directly: all that it learns is that we are there.

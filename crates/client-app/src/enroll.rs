@@ -146,7 +146,7 @@ async fn confirm(
             stream: None,
         });
     };
-    let (relay, mut stream) = link::open_stream(ctx, node, via, |desk, rng| {
+    let (relay, mut stream) = link::open_stream(ctx, node, via, None, |desk, rng| {
         desk.confirm(identity, nonce, Some(mode), clock::now(), rng)
     })
     .await?;

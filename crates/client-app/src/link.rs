@@ -34,8 +34,14 @@ impl Relay {
 /// The relays to try for a packet to `target`, in order.
 ///
 /// A relay sees our IP address, so without `--relay` it is never the target itself: that one is not
-/// to know both. Nor our own node, which knows our wallet, whatever happens to the others.
-pub(crate) fn relays(ctx: &Context, via: &Via, target: Address) -> Result<Vec<Relay>, AppError> {
+/// to know both. Nor our own node, which knows our wallet, whatever happens to the others. The one
+/// named in `doubted` is tried after all others.
+pub(crate) fn relays(
+    ctx: &Context,
+    via: &Via,
+    target: Address,
+    doubted: Option<&str>,
+) -> Result<Vec<Relay>, AppError> {
     if let Some(named) = via.relay.as_deref().or(ctx.config.relay.as_deref()) {
         return Ok(vec![named_relay(ctx, named)?]);
     }
@@ -49,7 +55,7 @@ pub(crate) fn relays(ctx: &Context, via: &Via, target: Address) -> Result<Vec<Re
     if relays.is_empty() {
         relays = shuffled(ctx.directory.expired().filter(known));
     }
-    relays.truncate(RELAYS_TRIED_MAX);
+    keep_best(&mut relays, doubted);
     if relays.is_empty() {
         return Err(AppError::NoWay(
             "no relay is known but the node itself or your own, which would learn your IP address"
@@ -65,6 +71,12 @@ fn shuffled<'a>(nodes: impl Iterator<Item = &'a NodeRecord>) -> Vec<Relay> {
     nodes.shuffle(&mut OsRng);
     nodes.sort_by_key(|node| node.body.takes_clients);
     nodes.into_iter().filter_map(Relay::of).collect()
+}
+
+/// Leaves as many as are tried, the doubted one after all others.
+fn keep_best(relays: &mut Vec<Relay>, doubted: Option<&str>) {
+    relays.sort_by_key(|relay| Some(relay.name.as_str()) == doubted);
+    relays.truncate(RELAYS_TRIED_MAX);
 }
 
 fn named_relay(ctx: &Context, named: &str) -> Result<Relay, AppError> {
@@ -186,7 +198,7 @@ pub(crate) async fn ask(
     make: impl Fn(&Desk<'_>, &mut OsRng) -> Result<Outgoing, SdkError>,
 ) -> Result<Answered, AppError> {
     let mut last = None;
-    for relay in relays(ctx, via, node.node())? {
+    for relay in relays(ctx, via, node.node(), None)? {
         let asked = match packet(ctx, node, via, &relay, &make) {
             Ok(outgoing) => exchange(&ctx.http, &relay, outgoing, None).await,
             Err(error) => Err(error),
@@ -207,15 +219,16 @@ pub(crate) async fn ask(
     Err(last.unwrap_or_else(nobody))
 }
 
-/// The same where the answer is a stream.
+/// The same where the answer is a stream, through the relay `doubted` last.
 pub(crate) async fn open_stream(
     ctx: &Context,
     node: &NodeRecord,
     via: &Via,
+    doubted: Option<&str>,
     make: impl Fn(&Desk<'_>, &mut OsRng) -> Result<Outgoing, SdkError>,
 ) -> Result<(Relay, Listening), AppError> {
     let mut last = None;
-    for relay in relays(ctx, via, node.node())? {
+    for relay in relays(ctx, via, node.node(), doubted)? {
         let opened = match packet(ctx, node, via, &relay, &make) {
             Ok(outgoing) => post_stream(&ctx.http, &relay, outgoing).await,
             Err(error) => Err(error),
@@ -260,4 +273,28 @@ fn passing(relay: &Relay, error: AppError) -> Result<AppError, AppError> {
 
 fn nobody() -> AppError {
     AppError::NoWay("no relay could be tried".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_doubted_relay_is_tried_only_where_others_are_too_few() {
+        for (known, wanted) in [
+            (&["a"][..], &["a"][..]),
+            (&["a", "b"], &["b", "a"]),
+            (&["a", "b", "c", "d"], &["b", "c", "d"]),
+        ] {
+            let relay = |name: &&str| Relay {
+                name: (*name).to_owned(),
+                url: String::new(),
+                record: None,
+            };
+            let mut relays: Vec<Relay> = known.iter().map(relay).collect();
+            keep_best(&mut relays, Some("a"));
+            let names: Vec<&str> = relays.iter().map(|relay| relay.name.as_str()).collect();
+            assert_eq!(names, wanted);
+        }
+    }
 }

@@ -129,7 +129,7 @@ pub(crate) async fn transmit(
         relay: outgoing.relay.clone(),
         hop: outgoing.hops.clone(),
     };
-    let relays = link::relays(ctx, &via, to.node.node())?;
+    let relays = link::relays(ctx, &via, to.node.node(), None)?;
     let (network, route) = ctx.way(&to.node, &via.hop, None)?;
     let job = Job {
         node: &to.node,

@@ -50,6 +50,10 @@ pub(crate) struct Session<'a> {
     book: AckBook,
     taken: u32,
     shown: u64,
+    /// Whether the stream that is open brought more than its opening.
+    fruitful: bool,
+    /// The relay of the last stream that broke and had brought nothing.
+    doubted: Option<String>,
 }
 
 /// Why a stream was left.
@@ -98,6 +102,8 @@ pub(crate) async fn run(
         book: AckBook::new(mode),
         taken: 0,
         shown: 0,
+        fruitful: false,
+        doubted: None,
         ctx,
     };
     let result = session.run(opened).await;
@@ -125,12 +131,18 @@ impl Session<'_> {
                     node,
                     mut stream,
                 }) => {
-                    backoff.succeeded();
                     was_open = true;
-                    match self.serve(&relay, &node, &mut stream).await? {
-                        Left::Done => return self.finish(None),
-                        Left::Broken(error) => error,
+                    self.fruitful = false;
+                    let Left::Broken(error) = self.serve(&relay, &node, &mut stream).await? else {
+                        return self.finish(None);
+                    };
+                    // A relay is paid for what is pushed through it. One that swallows it and cuts the
+                    // stream is to earn ever more slowly, and only where there is no other.
+                    if self.fruitful {
+                        backoff.succeeded();
                     }
+                    self.doubted = (!self.fruitful).then_some(relay.name);
+                    error
                 }
                 Err(error) if error.is_passing() && !self.once => error,
                 Err(error) => return Err(error),
@@ -190,7 +202,8 @@ impl Session<'_> {
     async fn try_connect(&mut self) -> Result<Opened, AppError> {
         let node = enroll::own_node(self.ctx, &self.identity, &self.via).await?;
         let (identity, mode) = (&self.identity, self.mode);
-        let opening = link::open_stream(self.ctx, &node, &self.via, |desk, rng| {
+        let doubted = self.doubted.as_deref();
+        let opening = link::open_stream(self.ctx, &node, &self.via, doubted, |desk, rng| {
             desk.listen(identity, mode, clock::now(), rng)
         });
         let (relay, stream) = match self.deadline {
@@ -226,6 +239,7 @@ impl Session<'_> {
                 record = stream.next(relay) => match record {
                     Err(error) => break Left::Broken(error),
                     Ok(Content::Packet(packet)) => {
+                        self.fruitful = true;
                         self.take(&packet)?;
                         self.show_all()?;
                         tell_at = tell_at.or(Some(Instant::now() + ACK_AFTER));
@@ -303,7 +317,8 @@ impl Session<'_> {
             Answer::Refused(reason) => {
                 return Err(layer_minus_client_sdk::SdkError::Refused(reason).into());
             }
-            // Heartbeats, and what later versions may say.
+            Answer::Heartbeat { .. } => self.fruitful = true,
+            // What later versions may say.
             _ => {}
         }
         Ok(None)
