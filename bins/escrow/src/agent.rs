@@ -1,19 +1,19 @@
-//! Between the books and the contract.
+//! Between the books of a node and the contract.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use alloy_network::EthereumWallet;
-use alloy_provider::{DynProvider, Provider as _, ProviderBuilder};
-use layer_minus_escrow::{Batch, CashSigner, Done, Escrow, OnEscrow};
+use alloy_provider::DynProvider;
+use layer_minus_escrow::{Batch, Done, Escrow, OnEscrow, Views};
+use layer_minus_message::Chain;
 use layer_minus_node::admin::{self, Channel, SettleError};
 use layer_minus_settlement::{Claim, Plan, Settlement as _, SettlementError};
 use layer_minus_store_sqlite::{Options, SqliteStore};
 use layer_minus_wallet::{Address, Wallet};
 
-use crate::{args::Args, error::AgentError};
+use crate::{args::Books, chain, error::AgentError};
 
 /// Channels read at a time.
 const PAGE_ROWS: usize = 256;
@@ -22,7 +22,8 @@ const PAGE_ROWS: usize = 256;
 pub(crate) struct Agent {
     store: SqliteStore,
     escrow: Escrow<DynProvider>,
-    chain_id: u64,
+    /// The contract, and the token that counts.
+    chain: Chain,
     caller: Address,
 }
 
@@ -54,19 +55,22 @@ impl Sent {
 
 impl Agent {
     /// Opens the store and asks the chain for its id. Without a wallet it can only look.
-    pub(crate) async fn open(args: &Args, wallet: Option<Wallet>) -> Result<Self, AgentError> {
-        if !args.store.is_file() {
-            return Err(AgentError::NoStore(args.store.clone()));
+    pub(crate) async fn open(
+        rpc: &str,
+        books: &Books,
+        wallet: Option<Wallet>,
+    ) -> Result<Self, AgentError> {
+        if !books.store.is_file() {
+            return Err(AgentError::NoStore(books.store.clone()));
         }
-        let store = SqliteStore::open(&args.store, Options::default())?;
+        let store = SqliteStore::open(&books.store, Options::default())?;
         let caller = wallet.as_ref().map_or(Address::ZERO, Wallet::address);
-        let provider = provider(&args.rpc, wallet)?;
-        let escrow = Escrow::new(provider, args.contract, caller);
-        let chain_id = escrow.chain(Address::ZERO).await?.chain_id;
+        let escrow = Escrow::new(chain::provider(rpc, wallet)?, books.contract, caller);
+        let chain = escrow.chain(books.token).await?;
         Ok(Self {
             store,
             escrow,
-            chain_id,
+            chain,
             caller,
         })
     }
@@ -75,15 +79,20 @@ impl Agent {
     /// many seconds, and what was claimed of any channel is marked.
     pub(crate) async fn look(&mut self, certain_secs: u64) -> Result<Looked, AgentError> {
         let mut looked = Looked::default();
+        // What is claimed of them for good.
+        let mut claimed: BTreeMap<[u8; 32], u128> = BTreeMap::new();
         let mut after = None;
         loop {
             let page = admin::channels(&self.store, after, PAGE_ROWS)?;
             after = page.last().map(|channel| channel.id);
             let full = page.len() == PAGE_ROWS;
             for channel in page {
-                if self.is_here(&channel.authorization.channel(channel.client)) {
+                if channel.authorization.chain == self.chain {
+                    let views = self.back(&channel, certain_secs).await?;
+                    let until = channel.authorization.expires_at;
                     looked.channels += 1;
-                    looked.backed_units += u128::from(self.back(&channel, certain_secs).await?);
+                    looked.backed_units += views.limit_units(until);
+                    claimed.insert(channel.id, views.last_final.claimed_units);
                 }
             }
             if !full {
@@ -94,14 +103,17 @@ impl Agent {
             let Ok(id) = claim.channel_id() else {
                 continue;
             };
-            if !self.is_here(&claim.channel) {
+            if claim.channel.chain != self.chain {
                 continue;
             }
-            let mark = self.escrow.settled(&claim.channel).await?;
-            if mark.total_units <= claim.settled_units {
+            let total_units = match claimed.get(&id.0) {
+                Some(units) => *units,
+                None => self.escrow.settled(&claim.channel).await?.total_units,
+            };
+            if total_units <= claim.settled_units {
                 continue;
             }
-            let units = u64::try_from(mark.total_units).unwrap_or(u64::MAX);
+            let units = u64::try_from(total_units).unwrap_or(u64::MAX);
             let added = match admin::settle(&mut self.store, paper, &id.0, units, now()) {
                 Ok(added) => added,
                 // Claimed by an older copy of these books; the rest is earned again before it is marked.
@@ -115,20 +127,15 @@ impl Agent {
         Ok(looked)
     }
 
-    async fn back(&mut self, channel: &Channel, certain_secs: u64) -> Result<u64, AgentError> {
+    async fn back(&mut self, channel: &Channel, certain_secs: u64) -> Result<Views, AgentError> {
         let paper = &channel.authorization;
-        let terms = paper.channel(channel.client);
+        let views = self.escrow.views(&paper.channel(channel.client)).await?;
         // It backs nothing for a paper that outlives a withdrawal that was announced.
-        let units = self.escrow.limit_units(&terms, paper.expires_at).await?;
-        let units = u64::try_from(units).unwrap_or(u64::MAX);
+        let units = u64::try_from(views.limit_units(paper.expires_at)).unwrap_or(u64::MAX);
         let (now, id) = (now(), &channel.id);
         let until = now.saturating_add(certain_secs);
         admin::back(&mut self.store, id, units, until, now)?;
-        Ok(units)
-    }
-
-    fn is_here(&self, channel: &layer_minus_settlement::Channel) -> bool {
-        channel.chain.chain_id == self.chain_id && channel.chain.contract == self.escrow.contract()
+        Ok(views)
     }
 
     /// What is due on this contract, in batches, and what is left out.
@@ -136,8 +143,7 @@ impl Agent {
         let claims = admin::claims(&self.store)?.into_iter();
         let claims: Vec<Claim> = claims.map(|(_, claim)| claim).collect();
         let settlement = OnEscrow {
-            chain_id: self.chain_id,
-            contract: self.escrow.contract(),
+            chain: self.chain,
             caller: self.caller,
         };
         Ok(settlement.plan(&claims))
@@ -171,33 +177,9 @@ pub(crate) const fn is_expected(why: &SettlementError) -> bool {
     matches!(
         why,
         SettlementError::NothingDue
-            | SettlementError::Elsewhere { .. }
+            | SettlementError::Elsewhere(_)
             | SettlementError::NotReceiver { .. }
     )
-}
-
-/// A provider over plain HTTP, which signs if there is a wallet.
-fn provider(rpc: &str, wallet: Option<Wallet>) -> Result<DynProvider, AgentError> {
-    let wrong = |error: String| AgentError::Rpc(error);
-    let url = reqwest::Url::parse(rpc).map_err(|error| wrong(error.to_string()))?;
-    if url.scheme() != "http" {
-        let text =
-            "only http://… is spoken: run the chain's node, or a proxy to it, on this machine";
-        return Err(wrong(text.to_owned()));
-    }
-    let http = reqwest::Client::builder().no_proxy().build();
-    let http = http.map_err(|error| wrong(error.to_string()))?;
-    let builder = ProviderBuilder::default();
-    Ok(match wallet {
-        Some(wallet) => builder
-            .with_gas_estimation()
-            .with_simple_nonce_management()
-            .fetch_chain_id()
-            .wallet(EthereumWallet::new(CashSigner::new(wallet)))
-            .connect_reqwest(http, url)
-            .erased(),
-        None => builder.connect_reqwest(http, url).erased(),
-    })
 }
 
 #[allow(clippy::disallowed_methods)] // a program has a clock

@@ -26,7 +26,7 @@ use std::{
 use bytes::Bytes;
 use layer_minus_client_sdk::{Identity, Terms, Wallets};
 use layer_minus_message::{
-    Answer, Command, CommandSigner, NodeRecord, Prices, Reason, RecordBody, VerifiedCommand,
+    Answer, Chain, Command, CommandSigner, NodeRecord, Prices, Reason, RecordBody, VerifiedCommand,
 };
 use layer_minus_node::{
     Effect, Event, Mark, Node, NodeConfig, NodeKeys, Request, RequestId, admin,
@@ -35,7 +35,7 @@ use layer_minus_packet::{Recipient, Sizes};
 use layer_minus_seal::{Keyring, SecretCertificate, Version, open_layer};
 use layer_minus_store_sqlite::{Options, SqliteStore};
 use layer_minus_wallet::{
-    Wallet,
+    Address, Wallet,
     keystore::{Kdf, Keystore},
 };
 use rand_chacha::rand_core::RngCore as _;
@@ -200,16 +200,18 @@ impl Desk {
 struct Program {
     store: PathBuf,
     rpc: String,
-    contract: String,
+    chain: Chain,
 }
 
 impl Program {
     fn run(&self, words: &[&str]) -> (bool, String) {
         let output = Process::new(env!("CARGO_BIN_EXE_escrow"))
-            .args(["--json", "--rpc", &self.rpc, "--contract", &self.contract])
+            .args(["--json", "--rpc", &self.rpc])
+            .args(words)
             .arg("--store")
             .arg(&self.store)
-            .args(words)
+            .args(["--contract", &self.chain.contract.to_string()])
+            .args(["--token", &self.chain.token.to_string()])
             .output()
             .unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -236,7 +238,7 @@ async fn a_deposit_backs_a_client_and_what_it_paid_for_is_claimed_and_marked() {
     let program = Program {
         store,
         rpc: world.url().to_owned(),
-        contract: world.chain.contract.to_string(),
+        chain: world.chain,
     };
     // Nobody granted him anything, and nothing is deposited.
     let refused = desk.ask(&mut world, 1_000);
@@ -263,6 +265,19 @@ async fn a_deposit_backs_a_client_and_what_it_paid_for_is_claimed_and_marked() {
     let seen = program.ok(&["watch", "--once"]);
     assert_eq!(seen[0]["backed_units"], "0", "not final yet");
     world.mine(100).await;
+    assert_eq!(program.ok(&["watch", "--once"])[0]["backed_units"], "500");
+
+    // The same deposit in a token that anybody could have made is worth nothing.
+    let elsewhere = Program {
+        chain: Chain {
+            token: Address::repeat_byte(7),
+            ..world.chain
+        },
+        store: program.store.clone(),
+        rpc: program.rpc.clone(),
+    };
+    let seen = elsewhere.ok(&["watch", "--once"]);
+    assert_eq!(seen[0]["backed_units"], "0");
     assert_eq!(program.ok(&["watch", "--once"])[0]["backed_units"], "500");
 
     // The limit is raised to what the deposit backs, and mail comes that the grant would not pay for.

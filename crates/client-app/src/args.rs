@@ -5,6 +5,7 @@ use std::{ffi::OsString, net::IpAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use layer_minus_client_sdk::money::parse_usd;
 use layer_minus_delivery::Mode;
+use layer_minus_message::Chain;
 use layer_minus_seal::Version;
 use layer_minus_wallet::{Address, parse_address};
 
@@ -43,6 +44,7 @@ digests and SHA-256 are lowercase hexadecimal; *_pusd are picodollars (10^-12 US
   status --statement
                 {\"seq\",\"at\",\"kind\",\"bytes\",\"amount_pusd\",\"balance_pusd\"} each, the balance carried first;
                 then {\"statement\":true,\"charges\",\"charged_pusd\",\"node\",\"relay\"}
+  channel       {\"channel_id\",\"node\",\"limit_units\",\"authorized_until\",\"channel\"}, which 'escrow' reads
   quote         {\"packets\",\"bytes_on_wire\",\"way_in_pusd\",\"push_pusd\",\"storage_per_day_pusd\",...}";
 
 /// Sends and receives on Layer Minus, without an IP address.
@@ -104,6 +106,8 @@ pub(crate) enum Command {
     Restore(Restore),
     /// Raise the limit that the node may deduct up to
     Authorize(Authorize),
+    /// Show the payment channel that was signed for: what to deposit into, where an escrow backs it
+    Channel,
     /// Take the authorization back: nothing more is deducted than is reserved or charged
     Revoke(Via),
     /// Stop being the client of the node
@@ -260,6 +264,8 @@ pub(crate) struct Register {
     /// Bytes a day that people without your card may send
     #[arg(long, value_name = "BYTES")]
     pub(crate) strangers_bytes_per_day: Option<u64>,
+    #[command(flatten)]
+    pub(crate) on_chain: OnChain,
     /// Keep the connection and listen on it, as 'client listen' does
     #[arg(long)]
     pub(crate) listen: bool,
@@ -385,11 +391,40 @@ pub(crate) struct Restore {
     pub(crate) backup_password_file: Option<PathBuf>,
 }
 
+/// Where an authorization can be settled. What is named once holds for later limits at the same node.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct OnChain {
+    /// Sign for an escrow contract on the chain of this id: a deposit there backs the limit, in the
+    /// place of the node's trust. Everybody can see it: read docs/settlement.md first
+    #[arg(long, value_name = "ID", requires_all = ["escrow", "token"],
+        value_parser = clap::value_parser!(u64).range(1..))]
+    chain_id: Option<u64>,
+    /// The escrow contract
+    #[arg(long, value_name = "ADDRESS", value_parser = address, requires_all = ["chain_id", "token"])]
+    escrow: Option<Address>,
+    /// The token that is paid in, of 6 decimals
+    #[arg(long, value_name = "ADDRESS", value_parser = address, requires_all = ["chain_id", "escrow"])]
+    token: Option<Address>,
+}
+
+impl OnChain {
+    /// The place, if one was named.
+    pub(crate) fn chain(self) -> Option<Chain> {
+        Some(Chain {
+            chain_id: self.chain_id?,
+            contract: self.escrow?,
+            token: self.token?,
+        })
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Authorize {
     /// The most that the node may deduct in all, in US dollars
     #[arg(long, value_name = "USD", value_parser = usd)]
     pub(crate) limit: u64,
+    #[command(flatten)]
+    pub(crate) on_chain: OnChain,
     #[command(flatten)]
     pub(crate) via: Via,
 }
@@ -454,6 +489,9 @@ mod tests {
         assert!(parse("client status --statement --csv --since 2026-11-03").is_ok());
         assert!(parse("client status --json --statement --since 1800000000").is_ok());
         assert!(parse("client revoke").is_ok());
+        let place = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
+        let place = format!("--chain-id 1 --escrow {place} --token {place}");
+        assert!(parse(&format!("client authorize --limit 1 {place}")).is_ok());
         for bad in [
             "client send",
             "client send bobo text --file x",
@@ -461,6 +499,9 @@ mod tests {
             "client register",
             "client register --node 0x12",
             "client authorize --limit lots",
+            "client authorize --limit 1 --chain-id 1",
+            "client authorize --limit 1 --chain-id 0 --escrow 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266 \
+             --token 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
             "client quote",
             "client listen --mode all",
             "client status --csv",

@@ -1,9 +1,13 @@
 //! Registering at a node, and renewing that.
 
-use layer_minus_client_sdk::{Identity, SdkError, Terms, answer, identity::AUTHORIZATION_SECS};
+use layer_minus_client_sdk::{
+    Identity, SdkError, Terms, answer, identity::AUTHORIZATION_RENEWAL_SECS,
+};
 use layer_minus_delivery::Mode;
 use layer_minus_http::clock;
-use layer_minus_message::{NodeRecord, Reason, Standing, authorization::PUSD_PER_TOKEN_UNIT};
+use layer_minus_message::{
+    Authorization, Chain, NodeRecord, Reason, Standing, authorization::PUSD_PER_TOKEN_UNIT,
+};
 use rand::rngs::OsRng;
 
 use crate::{
@@ -33,6 +37,8 @@ pub(crate) struct Enrolled {
 pub(crate) struct Wish {
     /// The limit, if it was named; else the default, or what the node granted.
     pub(crate) limit_pusd: Option<u64>,
+    /// Where the authorization can be settled, if that was named; else where it could before.
+    pub(crate) chain: Option<Chain>,
     /// Sign on a new channel, because the old one was revoked.
     pub(crate) new_channel: bool,
     pub(crate) invite: Option<String>,
@@ -102,8 +108,8 @@ async fn attempt(
         strangers_bytes_per_day: wish
             .strangers_bytes_per_day
             .or(Some(ctx.config.strangers_bytes_per_day)),
+        chain: wish.chain.unwrap_or_else(|| identity.chain_at(node.node())),
         new_channel: wish.new_channel,
-        ..Terms::default()
     };
     let wallets = ctx.wallets()?;
     let (card, registration) = identity.registration(&wallets, node, &terms, now, &mut OsRng)?;
@@ -119,6 +125,7 @@ async fn attempt(
     let challenge = answer::expect_challenge(answered.content)?;
     let nonce = identity.open_challenge(&challenge, node.node())?;
     let enrolled = confirm(ctx, identity, node, nonce, wish.listen, via).await?;
+    note_channel(ctx, identity, &registration.authorization);
     identity.registered(&card, registration.authorization, clock::now());
     identity.forget_superseded(clock::now());
     ctx.save(identity)?;
@@ -158,6 +165,17 @@ async fn confirm(
     })
 }
 
+/// Says that there is a channel to deposit into, if the one that was signed is new and on a chain.
+pub(crate) fn note_channel(ctx: &Context, identity: &Identity, signed: &Authorization) {
+    let before = identity.membership.as_ref().map(|it| &it.authorization);
+    let is_known = before.is_some_and(|it| it.opening == signed.opening);
+    if signed.chain.chain_id != 0 && !is_known {
+        ctx.out.note(
+            "the authorization is on a new channel of the escrow: 'client channel' says where to deposit",
+        );
+    }
+}
+
 /// Renews the registration when the card or the authorization runs out soon. The limit stays.
 pub(crate) async fn renew_if_due(
     ctx: &mut Context,
@@ -194,7 +212,10 @@ fn is_due(identity: &Identity) -> Result<bool, AppError> {
         return Err(AppError::NotRegistered);
     };
     let paper_until = membership.authorization.expires_at;
-    Ok(identity.needs_renewal(now) || paper_until <= now.saturating_add(AUTHORIZATION_SECS / 10))
+    Ok(
+        identity.needs_renewal(now)
+            || paper_until <= now.saturating_add(AUTHORIZATION_RENEWAL_SECS),
+    )
 }
 
 /// The node that we are registered at, with its record.

@@ -27,6 +27,8 @@ pub const DELEGATION_SECS: u64 = 365 * 86_400;
 pub const DELEGATION_RENEWAL_SECS: u64 = 60 * 86_400;
 /// How long an authorization is good, seconds.
 pub const AUTHORIZATION_SECS: u64 = 180 * 86_400;
+/// An authorization with less time left than this is followed by one on a new channel, seconds.
+pub const AUTHORIZATION_RENEWAL_SECS: u64 = AUTHORIZATION_SECS / 10;
 /// Bytes a day that strangers may send unless the client says otherwise.
 pub const STRANGERS_BYTES_PER_DAY: u64 = 2_000_000;
 /// Most superseded certificates that are kept open. With so many there is no further rotation: none
@@ -157,6 +159,13 @@ impl Identity {
         self.membership.as_ref().map(|membership| membership.node)
     }
 
+    /// Where the authorization that a node has could be settled; nowhere if it has none.
+    #[must_use]
+    pub fn chain_at(&self, node: Address) -> Chain {
+        let membership = self.membership.as_ref().filter(|it| it.node == node);
+        membership.map_or_else(Chain::default, |it| it.authorization.chain)
+    }
+
     /// Which consumer listens in that mode. In `each` mode that is this device; in `share` mode all
     /// devices of the wallet are one, so that a server can run on several machines.
     #[must_use]
@@ -280,7 +289,7 @@ impl Identity {
                 && old.receiver == node.body.cash
                 && old.payer == cash.address()
                 && old.chain == terms.chain
-                && old.expires_at > now.saturating_add(AUTHORIZATION_SECS / 2)
+                && old.expires_at > now.saturating_add(AUTHORIZATION_RENEWAL_SECS)
         });
         let client = self.address();
         match known {

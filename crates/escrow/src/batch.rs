@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::{B256, U256};
+use layer_minus_message::Chain;
 use layer_minus_settlement::{
     Checked, Claim, Left, Plan, Settlement, SettlementError, Step, check,
 };
@@ -16,15 +17,14 @@ pub const BATCH_CHANNELS_MAX: usize = 100;
 /// Settlement on an escrow contract, in the name of one receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OnEscrow {
-    /// The chain of the contract.
-    pub chain_id: u64,
-    /// The contract.
-    pub contract: Address,
+    /// The contract, and the one token that counts: whoever pays names the token, and anybody can
+    /// make one that is worth nothing.
+    pub chain: Chain,
     /// Who sends the calls: the receiver of the claims, or its authorizer.
     pub caller: Address,
 }
 
-/// One call of `claim`: channels of one receiver and token.
+/// One call of `claim`: channels of one receiver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
     /// The contract that it is for.
@@ -38,7 +38,7 @@ pub struct Batch {
 impl Settlement for OnEscrow {
     type Work = Batch;
 
-    /// Batches per receiver and token. Claims of another chain, contract or receiver are left.
+    /// Batches per receiver. Claims of another chain, contract, token or receiver are left.
     ///
     /// Whether the deposits suffice only the chain knows: a batch with a claim beyond its deposit
     /// is refused as a whole and names the channel; leave that one out and plan again.
@@ -67,24 +67,18 @@ impl Settlement for OnEscrow {
     }
 }
 
-/// Receiver, its authorizer, token.
-type Payee = (Address, Address, Address);
+/// Receiver, its authorizer.
+type Payee = (Address, Address);
 
 fn key(claim: &Claim) -> Payee {
-    let channel = &claim.channel;
-    (
-        channel.receiver,
-        channel.receiver_authorizer,
-        channel.chain.token,
-    )
+    (claim.channel.receiver, claim.channel.receiver_authorizer)
 }
 
 impl OnEscrow {
     fn refuses(&self, claim: &Claim) -> Option<SettlementError> {
         let channel = &claim.channel;
-        let (chain_id, contract) = (channel.chain.chain_id, channel.chain.contract);
-        if (chain_id, contract) != (self.chain_id, self.contract) {
-            return Some(SettlementError::Elsewhere { chain_id, contract });
+        if channel.chain != self.chain {
+            return Some(SettlementError::Elsewhere(channel.chain));
         }
         let receiver = channel.receiver;
         (self.caller != receiver && self.caller != channel.receiver_authorizer)
@@ -92,14 +86,14 @@ impl OnEscrow {
     }
 
     fn step(&self, payee: Payee, claims: &[Checked<'_>]) -> Step<Batch> {
-        let (receiver, receiver_authorizer, token) = payee;
+        let (receiver, receiver_authorizer) = payee;
         Step {
             work: Batch {
-                contract: self.contract,
+                contract: self.chain.contract,
                 payee: Contract::Payee {
                     receiver,
                     receiverAuthorizer: receiver_authorizer,
-                    token,
+                    token: self.chain.token,
                 },
                 claims: claims.iter().map(row).collect(),
             },

@@ -11,7 +11,7 @@ use layer_minus_settlement::{Channel, Mark};
 use layer_minus_wallet::Address;
 
 use crate::{
-    Batch, Deposit, EscrowError, Withdrawal,
+    Batch, Deposit, EscrowError, Views, Withdrawal,
     bindings::{Erc20, Escrow as Contract},
 };
 
@@ -184,33 +184,15 @@ impl<P: Provider> Escrow<P> {
         })
     }
 
-    /// What a client's deposit backs, in token units, for an authorization that ends at `until`
-    /// (unix time): the smaller of what the last final block and the latest block say.
-    ///
-    /// It backs this channel only, so no deposit counts for two receivers or two authorizations.
-    /// What the node has earned on the channel and not claimed yet is to be taken off; or compare the
-    /// authorization's limit with [`Deposit::limit_units`].
+    /// What a channel holds, as the latest and the last final block say.
     ///
     /// # Errors
     /// As [`deposit_at`](Self::deposit_at).
-    pub async fn backing_units(&self, channel: &Channel, until: u64) -> Result<u128, EscrowError> {
-        let latest = self.deposit_at(channel, BlockId::latest()).await?;
-        let last_final = self.deposit_at(channel, BlockId::finalized()).await?;
-        Ok(latest
-            .backing_units(until)
-            .min(last_final.backing_units(until)))
-    }
-
-    /// The highest cumulative total that an authorization which ends at `until` (unix time) can be worth, token
-    /// units: what was claimed and what backs more, by the smaller of what the last final block and the
-    /// latest block say.
-    ///
-    /// # Errors
-    /// As [`deposit_at`](Self::deposit_at).
-    pub async fn limit_units(&self, channel: &Channel, until: u64) -> Result<u128, EscrowError> {
-        let latest = self.deposit_at(channel, BlockId::latest()).await?;
-        let last_final = self.deposit_at(channel, BlockId::finalized()).await?;
-        Ok(latest.limit_units(until).min(last_final.limit_units(until)))
+    pub async fn views(&self, channel: &Channel) -> Result<Views, EscrowError> {
+        Ok(Views {
+            latest: self.deposit_at(channel, BlockId::latest()).await?,
+            last_final: self.deposit_at(channel, BlockId::finalized()).await?,
+        })
     }
 
     /// What is claimed of a channel for good: the mark to note in the books. Needs no record of which

@@ -43,6 +43,38 @@ impl Deposit {
     }
 }
 
+/// A channel at two blocks.
+///
+/// What was deposited counts once its block is final, what was claimed or announced at once: of both blocks
+/// the worse one counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Views {
+    /// At the latest block.
+    pub latest: Deposit,
+    /// At the last block that cannot be replaced.
+    pub last_final: Deposit,
+}
+
+impl Views {
+    /// [`Deposit::backing_units`] of the worse block.
+    ///
+    /// It backs this channel only, so no deposit counts for two receivers or two authorizations. What was earned
+    /// on the channel and not claimed yet is to be taken off; or compare the authorization's limit with
+    /// [`limit_units`](Self::limit_units).
+    #[must_use]
+    pub fn backing_units(&self, until: u64) -> u128 {
+        let [latest, last_final] = [self.latest, self.last_final].map(|it| it.backing_units(until));
+        latest.min(last_final)
+    }
+
+    /// [`Deposit::limit_units`] of the worse block.
+    #[must_use]
+    pub fn limit_units(&self, until: u64) -> u128 {
+        let [latest, last_final] = [self.latest, self.last_final].map(|it| it.limit_units(until));
+        latest.min(last_final)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

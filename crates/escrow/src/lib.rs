@@ -10,7 +10,7 @@
 //! |---|---|
 //! | turn claims into batches, and know what to mark after | [`OnEscrow`], a [`Settlement`] |
 //! | send a batch, be paid, refund; deposit, withdraw | [`Escrow`] |
-//! | know what a client's deposit is worth | [`Escrow::backing_units`], [`Deposit`] |
+//! | know what a client's deposit is worth | [`Escrow::views`], [`Views::backing_units`] |
 //! | sign transactions with a wallet of Layer Minus | [`CashSigner`] |
 //! | see the contract itself | [`bindings`] |
 //!
@@ -20,7 +20,7 @@
 //! # Finality
 //! A block can still be replaced until it is final. So a deposit counts only from the last final
 //! block on, while an announced withdrawal and what was claimed count from the latest block:
-//! [`Escrow::backing_units`] takes the smaller of both views. Likewise a claim is marked as settled
+//! [`Views::backing_units`] takes the smaller of both views. Likewise a claim is marked as settled
 //! only when a *final* block says so ([`Escrow::settled`]); a batch that is sent again in doubt claims
 //! nothing twice.
 //!
@@ -40,7 +40,7 @@ mod signer;
 
 pub use batch::{BATCH_CHANNELS_MAX, Batch, OnEscrow};
 pub use call::{Done, Escrow};
-pub use deposit::{Deposit, Withdrawal};
+pub use deposit::{Deposit, Views, Withdrawal};
 pub use error::{EscrowError, Refusal};
 pub use signer::CashSigner;
 

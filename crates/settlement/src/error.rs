@@ -1,6 +1,7 @@
 //! What keeps a claim from being settled.
 
 use alloy_primitives::B256;
+use layer_minus_message::Chain;
 use layer_minus_wallet::{Address, WalletError};
 
 /// Why a claim or a mark was refused.
@@ -44,14 +45,12 @@ pub enum SettlementError {
     /// Nothing more than was settled already: less than a token unit, or nothing at all.
     #[error("nothing is due")]
     NothingDue,
-    /// The channel names no chain, or another one than this settles on.
-    #[error("channel is for chain {chain_id} and contract {contract}, which is settled elsewhere")]
-    Elsewhere {
-        /// The chain of the channel; 0 if none.
-        chain_id: u64,
-        /// The contract of the channel.
-        contract: Address,
-    },
+    /// The channel names no chain, or another chain, contract or token than is settled here.
+    #[error(
+        "channel is for token {} at contract {} on chain {}, which is settled elsewhere",
+        .0.token, .0.contract, .0.chain_id
+    )]
+    Elsewhere(Chain),
     /// Somebody else is owed this.
     #[error("only {receiver} can claim this")]
     NotReceiver {

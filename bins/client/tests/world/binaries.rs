@@ -7,25 +7,12 @@ use std::{
     sync::OnceLock,
 };
 
-/// The `client` that was built for these tests.
-pub fn client() -> PathBuf {
-    PathBuf::from(env!("CARGO_BIN_EXE_client"))
-}
-
-/// A program by its name.
-pub fn program(name: &str) -> PathBuf {
-    match name {
-        "client" => client(),
-        name => sibling(name),
-    }
-}
-
-/// A program of another package, next to the client.
+/// A program by its name, in the folder above the one of this test.
 ///
-/// Cargo builds only the client for these tests; the others are built once if they are not there.
-pub fn sibling(name: &str) -> PathBuf {
+/// Cargo builds only the tested package's for a test; the others are built once if they are not there.
+pub fn program(name: &str) -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
-    let path = beside(name);
+    let path = profile().join(format!("{name}{}", env::consts::EXE_SUFFIX));
     if !path.is_file() {
         BUILT.get_or_init(build);
     }
@@ -33,17 +20,19 @@ pub fn sibling(name: &str) -> PathBuf {
     path
 }
 
-fn beside(name: &str) -> PathBuf {
-    client().with_file_name(format!("{name}{}", env::consts::EXE_SUFFIX))
+/// The folder of all that is built with this test's profile.
+fn profile() -> PathBuf {
+    let test = env::current_exe().expect("a path");
+    let deps = test.parent().expect("a folder");
+    deps.parent().expect("a profile").to_owned()
 }
 
 fn build() {
-    let profile = client();
-    let profile = profile.parent().expect("a folder");
+    let profile = profile();
     let target = profile.parent().expect("a target folder");
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
-        .args(["build", "-p", "relay", "-p", "recipient"])
+        .args(["build", "-p", "relay", "-p", "recipient", "-p", "client"])
         .arg("--target-dir")
         .arg(target)
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")));

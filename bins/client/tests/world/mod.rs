@@ -20,7 +20,10 @@ mod node;
 mod person;
 mod process;
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -30,7 +33,7 @@ pub use self::{
     money::{LARGE, SMALL, number},
     node::{Node, free_port, text},
     person::{Person, shown, texts},
-    process::{PATIENCE, Process},
+    process::{Ended, PATIENCE, Process},
 };
 
 /// The password of everything here.
@@ -109,6 +112,11 @@ impl World {
         let path = self.folder.path().join(name);
         fs::create_dir_all(&path).expect("a folder");
         path
+    }
+
+    /// The file with the password of everything here.
+    pub fn password(&self) -> &Path {
+        &self.password
     }
 
     /// A person with a home, registered nowhere.

@@ -51,7 +51,7 @@ impl Node {
         fs::create_dir(&folder).expect("a folder");
         let mut node = Self {
             name: name.to_owned(),
-            program: binaries::sibling(program),
+            program: binaries::program(program),
             folder,
             password: password.to_owned(),
             process: None,
@@ -200,9 +200,14 @@ impl Node {
             .collect()
     }
 
+    /// Where its data and keys are.
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
     /// The file of its store.
     pub fn store(&self) -> PathBuf {
-        let data = fs::read_dir(self.folder.join("data")).expect("the data folder");
+        let data = fs::read_dir(self.data()).expect("the data folder");
         let files = data.map(|entry| entry.expect("an entry").path());
         let is_store = |path: &PathBuf| {
             let mut start = [0_u8; 16];

@@ -71,7 +71,7 @@ impl Person {
 
     /// The command line of the client.
     pub fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(binaries::client());
+        let mut command = Command::new(binaries::program("client"));
         command
             .args(["--json", "--light-kdf", "--home"])
             .arg(self.folder.join("home"))

@@ -1,6 +1,6 @@
-//! `client status`, `client authorize`, `client revoke`, `client unregister`.
+//! `client status`, `client authorize`, `client channel`, `client revoke`, `client unregister`.
 
-use layer_minus_client_sdk::{Identity, Terms, answer, money::format_usd};
+use layer_minus_client_sdk::{Identity, SdkError, Terms, answer, money::format_usd};
 use layer_minus_http::clock;
 use layer_minus_message::{Authorization, NodeRecord, Paused, Reason, Standing};
 use layer_minus_wallet::Address;
@@ -86,7 +86,9 @@ pub(crate) const fn help(paused: Paused) -> &'static str {
         Paused::Exhausted => "raise the limit: client authorize --limit USD",
         Paused::Expired => "sign a new authorization: client authorize --limit USD",
         Paused::Revoked => "authorize anew if you want mail: client authorize --limit USD",
-        Paused::Unbacked => "ask the node's operator for a grant, or pay into the escrow",
+        Paused::Unbacked => {
+            "ask the node's operator for a grant, or deposit into the escrow ('client channel')"
+        }
         _ => "ask the node's operator",
     }
 }
@@ -97,6 +99,10 @@ pub(crate) async fn authorize(ctx: &mut Context, args: &Authorize) -> Result<(),
     let node = enroll::own_node(ctx, &identity, &args.via).await?;
     let mut terms = Terms {
         limit_units: enroll::units(args.limit)?,
+        chain: args
+            .on_chain
+            .chain()
+            .unwrap_or_else(|| identity.chain_at(node.node())),
         ..Terms::default()
     };
     let mut signed = sign(ctx, &identity, &node, &terms)?;
@@ -111,6 +117,7 @@ pub(crate) async fn authorize(ctx: &mut Context, args: &Authorize) -> Result<(),
         answered = ask(ctx, &identity, &node, args, &signed).await;
     }
     let (standing, relay) = answered?;
+    enroll::note_channel(ctx, &identity, &signed);
     if let Some(membership) = &mut identity.membership {
         membership.authorization = signed;
     }
@@ -141,6 +148,47 @@ async fn ask(
     .await?;
     let (standing, relay) = enroll::standing_of(answered)?;
     Ok((standing, relay))
+}
+
+pub(crate) fn channel(ctx: &Context) -> Result<(), AppError> {
+    let identity = ctx.identity()?;
+    let Some(membership) = &identity.membership else {
+        return Err(AppError::NotRegistered);
+    };
+    let paper = &membership.authorization;
+    let channel = paper.channel(identity.address());
+    let id = channel.id().map_err(SdkError::from)?;
+    ctx.out.line(
+        || {
+            let place = match channel.chain.chain_id {
+                0 => "no chain: the node trusts you with what it granted".to_owned(),
+                chain_id => format!(
+                    "chain {chain_id}, contract {}, token {}",
+                    channel.chain.contract, channel.chain.token
+                ),
+            };
+            format!(
+                "channel    {id}\n\
+                 settled    {place}\n\
+                 payer      {}\n\
+                 receiver   {}\n\
+                 limit      {}  (until {})\n\
+                 delay      {} hours between announcing a withdrawal and taking it",
+                channel.payer,
+                channel.receiver,
+                format_usd(paper.limit_pusd()),
+                when::utc(paper.expires_at),
+                channel.withdraw_delay_secs / 3_600,
+            )
+        },
+        &json!({
+            "channel_id": id,
+            "node": membership.node.to_string(),
+            "limit_units": paper.limit_units.to_string(),
+            "authorized_until": paper.expires_at.to_string(),
+            "channel": channel,
+        }),
+    )
 }
 
 pub(crate) async fn revoke(ctx: &mut Context, via: &Via) -> Result<(), AppError> {

@@ -54,6 +54,7 @@ async fn register(
         invite: args.invite.clone(),
         strangers_bytes_per_day: args.strangers_bytes_per_day,
         listen: args.listen.then_some(Mode::Each),
+        chain: args.on_chain.chain(),
         new_channel: false,
     };
     let mut enrolled = enroll::enroll(ctx, &mut identity, node, wish, &args.via).await?;

@@ -3,6 +3,7 @@
 use alloy_eips::BlockId;
 use alloy_primitives::{Address, B256, U256};
 use layer_minus_escrow::{Batch, Deposit, EscrowError, Refusal};
+use layer_minus_message::Chain;
 use layer_minus_settlement::{Claim, ClaimState, Settlement, SettlementError, mark};
 use layer_minus_wallet::Wallet;
 
@@ -261,6 +262,14 @@ async fn a_voucher_counts_at_its_contract_only() {
     elsewhere.resign(&world.cash, world.bobo, 1_000).unwrap();
     assert!(matches!(
         why(&world.claim(&elsewhere, 10)),
-        SettlementError::Elsewhere { chain_id: 1, .. }
+        SettlementError::Elsewhere(Chain { chain_id: 1, .. })
+    ));
+    // Anybody can make a token.
+    let mut worthless = paper.clone();
+    worthless.chain.token = other;
+    worthless.resign(&world.cash, world.bobo, 1_000).unwrap();
+    assert!(matches!(
+        why(&world.claim(&worthless, 10)),
+        SettlementError::Elsewhere(Chain { token, .. }) if token == other
     ));
 }

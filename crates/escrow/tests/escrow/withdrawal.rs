@@ -86,7 +86,7 @@ async fn a_deposit_backs_when_it_is_final_and_no_longer_when_a_withdrawal_is_ann
     let channel = world.channel(&paper);
     let until = paper.expires_at;
     let contract = world.receiver.clone();
-    let backing = async |until| contract.backing_units(&channel, until).await.unwrap();
+    let backing = async |until| contract.views(&channel).await.unwrap().backing_units(until);
 
     world.payer.deposit(&channel, 1_000).await.unwrap();
     let latest = contract.deposit_at(&channel, BlockId::latest()).await;
