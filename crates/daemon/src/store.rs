@@ -35,6 +35,8 @@ pub(crate) fn failed(config: &Config) -> impl Fn(StoreError) -> DaemonError + us
 /// Room on the disk that a running node holds back, bytes: twice the log that SQLite moves into the
 /// database at a time.
 const BALLAST_BYTES: u64 = 32 << 20;
+/// Lanes forgotten at a time.
+const LANES_PER_STEP: usize = 1_000;
 
 /// Opens it for writing; it is made if there is none.
 pub(crate) fn open(config: &Config) -> Result<SqliteStore, DaemonError> {
@@ -76,11 +78,23 @@ pub(crate) fn mark_as_backup(copy: &mut SqliteStore, now: u64) -> Result<(), Sto
 
 /// Makes a backup a store that a node runs on, of a generation of its own. Returns when the backup
 /// was made, if it says so.
+///
+/// The lanes that others had opened are gone: they open new ones, and show what they were promised since. On an
+/// old lane the node would promise the same totals once more, and what is carried meanwhile would be lost to them.
 pub(crate) fn unmark(copy: &mut SqliteStore) -> Result<Option<u64>, StoreError> {
     copy.begin()?;
     let made_at = copy.get(Table::Meta, BACKUP_KEY)?;
     copy.delete(Table::Meta, GENERATION_KEY)?;
     copy.delete(Table::Meta, BACKUP_KEY)?;
+    loop {
+        let lanes = copy.scan(Table::Lanes, &[], &[0xff; 17], LANES_PER_STEP)?;
+        for (lane, _) in &lanes {
+            copy.delete(Table::Lanes, lane)?;
+        }
+        if lanes.len() < LANES_PER_STEP {
+            break;
+        }
+    }
     copy.commit()?;
     Ok(made_at
         .and_then(|bytes| bytes.try_into().ok())
@@ -107,5 +121,30 @@ pub(crate) fn lock(config: &Config) -> Result<Lock, DaemonError> {
             Err(DaemonError::Failed(format!("another node runs on {data}")))
         }
         Err(TryLockError::Error(error)) => Err(files::failed("lock", &path)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use layer_minus_store_sqlite::Options;
+
+    use super::*;
+
+    #[test]
+    fn a_backup_that_is_gone_on_from_has_no_lanes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(STORE_FILE);
+        let mut store = SqliteStore::open(&path, Options::default()).unwrap();
+        store.begin().unwrap();
+        for lane in 0..LANES_PER_STEP as u64 + 1 {
+            store
+                .put(Table::Lanes, &lane.to_be_bytes(), b"lane")
+                .unwrap();
+        }
+        store.commit().unwrap();
+        mark_as_backup(&mut store, 7).unwrap();
+        assert_eq!(unmark(&mut store).unwrap(), Some(7));
+        let lanes = store.scan(Table::Lanes, &[], &[0xff; 17], 10).unwrap();
+        assert_eq!(lanes, []);
     }
 }

@@ -35,7 +35,7 @@ pub const STATEMENT_SWEEP_SECS: u64 = 24 * 3_600;
 pub const REMOVE_MAX: usize = 512;
 
 /// Most channels with one node: a new one begins when either side changes its cash wallet or chain.
-pub const LANE_CHANNELS_MAX: usize = 8;
+pub const LANE_CHANNELS_MAX: usize = 16;
 /// Most nodes that this one keeps books with.
 pub const PEERS_MAX: usize = 100_000;
 /// Nodes that stopped being served are looked at again, so many a tick.

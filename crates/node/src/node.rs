@@ -276,10 +276,13 @@ impl<S: Store> Node<S> {
         self.live.quarantined = live.quarantined;
         self.live.removing = live.removing;
         self.live.peers = live.peers;
-        live.connections
-            .into_keys()
-            .chain(live.leaving)
+        let closed = live.connections.into_keys().chain(live.leaving);
+        // What the batch had changed of peers was told to nobody.
+        self.judge_peers();
+        let peers = self.peers().into_iter().map(Effect::Peer);
+        closed
             .map(|connection| Effect::Close { connection })
+            .chain(peers)
             .collect()
     }
 }

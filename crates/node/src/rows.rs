@@ -199,11 +199,17 @@ pub(crate) struct PeerRow {
 impl PeerRow {
     /// The newest promise.
     pub(crate) fn voucher(&self) -> Option<LaneVoucher> {
-        let paper = self.papers.last()?;
+        self.papers.last()?.voucher()
+    }
+}
+
+impl LanePaperRow {
+    /// The newest promise on it.
+    pub(crate) fn voucher(&self) -> Option<LaneVoucher> {
         Some(LaneVoucher {
-            channel: paper.id,
-            units: paper.units,
-            signature: paper.signature?,
+            channel: self.id,
+            units: self.units,
+            signature: self.signature?,
         })
     }
 }

@@ -191,11 +191,15 @@ fn book<S: Store>(
         id: Ids::new(&secret).transfer(booking.label, &content),
         debit: booking.debit,
         credit: booking.credit,
-        amount: units_pusd(more)?,
+        amount: units_pusd(more).ok_or_else(too_large)?,
         code: code::SETTLED,
     })?;
     tx.book(&ops).map_err(|error| match error {
         BookError::Store(error) => error,
         BookError::Refused(refusal) => StoreError::Failed(refusal.to_string()),
     })
+}
+
+fn too_large() -> StoreError {
+    StoreError::Failed("more is settled than there is money".to_owned())
 }

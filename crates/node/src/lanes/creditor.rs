@@ -27,10 +27,7 @@ impl<S: Store> Parts<'_, S> {
         // Anything else would be paper that pays somebody else, or that somebody else signs.
         if channel != lane_channel(channel.chain, peer, self.party()) {
             let reason = "the channel is not between the two nodes".to_owned();
-            let peer = peer.node;
-            self.tx
-                .effects
-                .push(Effect::VoucherRefused { peer, reason });
+            self.refuse_voucher(peer.node, reason);
             return Ok(());
         }
         let mut row = self.receivable(&peer.node)?.unwrap_or_default();
@@ -88,18 +85,24 @@ impl<S: Store> Parts<'_, S> {
         let Some(paper) = paper.filter(|paper| voucher.units > paper.units) else {
             return Ok(());
         };
+        let Some(amount) = units_pusd(voucher.units - paper.units) else {
+            let reason = "more is promised than there is money".to_owned();
+            self.refuse_voucher(peer, reason);
+            return Ok(());
+        };
         if let Err(error) = voucher.verify(&paper.channel) {
-            let reason = error.to_string();
-            self.tx
-                .effects
-                .push(Effect::VoucherRefused { peer, reason });
+            self.refuse_voucher(peer, error.to_string());
             return Ok(());
         }
-        let amount = units_pusd(voucher.units - paper.units)?;
         paper.units = voucher.units;
         paper.signature = Some(voucher.signature);
         self.book_promised(&peer, voucher, amount)?;
         Ok(self.tx.put(Table::Receivables, peer.as_slice(), row)?)
+    }
+
+    fn refuse_voucher(&mut self, peer: Address, reason: String) {
+        let refused = Effect::VoucherRefused { peer, reason };
+        self.tx.effects.push(refused);
     }
 
     fn book_promised(
@@ -164,6 +167,27 @@ fn judge(
     }
 }
 
+/// A node as the store and its own word make it.
+fn judged(
+    store: &impl Store,
+    lanes: &LaneConfig,
+    peer: &Address,
+    credited_pusd: u64,
+) -> Result<LivePeer, StoreError> {
+    let row: Option<PeerRow> = match store.get(Table::Receivables, peer.as_slice())? {
+        Some(bytes) => Some(rows::from_json(
+            Table::Receivables,
+            peer.as_slice(),
+            &bytes,
+        )?),
+        None => None,
+    };
+    let promised = Promised::by(store, peer)?;
+    let granted = granted(store, peer)?;
+    let held = row.and_then(|row| row.voucher());
+    Ok(judge(lanes, credited_pusd, promised, granted, held))
+}
+
 impl<S: Store> Node<S> {
     /// Reads what is known of the nodes that this one forwards to. What they credited and did not
     /// promise they say again with their next answer.
@@ -183,6 +207,16 @@ impl<S: Store> Node<S> {
             }
         }
         Ok(())
+    }
+
+    /// Judges all of them anew by what is stored. One that cannot be read stays as it was.
+    pub(crate) fn judge_peers(&mut self) {
+        for (peer, live) in &mut self.live.peers {
+            let Ok(now) = judged(&self.store, &self.config.lanes, peer, live.credited_pusd) else {
+                continue;
+            };
+            *live = now;
+        }
     }
 
     /// The nodes that this one opened a lane at, and whether they are forwarded to.

@@ -1,6 +1,6 @@
 //! What this node owes another: notes and vouchers that go out.
 
-use layer_minus_ledger::Amount;
+use layer_minus_ledger::{Amount, Op};
 use layer_minus_message::{LaneNote, LaneVoucher, Reason, channel::PUSD_PER_TOKEN_UNIT};
 use layer_minus_wallet::Address;
 
@@ -14,6 +14,9 @@ use crate::{
     tx::Stop,
 };
 
+/// More was promised than there is money.
+const TOO_LARGE: Stop = Stop::Refuse(Reason::Unavailable);
+
 impl<S: Store> Parts<'_, S> {
     pub(super) fn payable(&self, node: &Address) -> Result<Option<PeerRow>, StoreError> {
         self.tx.get(Table::Payables, node.as_slice())
@@ -26,11 +29,12 @@ impl<S: Store> Parts<'_, S> {
         if owed >= u128::from(self.config.lanes.pay_at_pusd) {
             self.promise_all(node, &mut row)?;
         }
-        let held = row.papers.last().map_or(0, |paper| paper.held_units);
-        let voucher = row.voucher().filter(|voucher| voucher.units > held);
+        // The newest promise that is not held; one on a former channel may have been lost too.
+        let is_lost = |paper: &&LanePaperRow| paper.units > paper.held_units;
+        let voucher = row.papers.iter().rev().find(is_lost);
         Ok(LaneNote {
             credited_pusd: u64::try_from(credited).unwrap_or(u64::MAX),
-            voucher,
+            voucher: voucher.and_then(LanePaperRow::voucher),
         })
     }
 
@@ -87,42 +91,44 @@ impl<S: Store> Parts<'_, S> {
     /// Promises what is owed, in whole token units; the rest is carried.
     pub(super) fn promise_all(&mut self, node: &Address, row: &mut PeerRow) -> Result<(), Stop> {
         let (_, owed) = self.owed(node)?;
-        let more = u64::try_from(owed / u128::from(PUSD_PER_TOKEN_UNIT)).unwrap_or(u64::MAX);
-        let Some(paper) = row.papers.last_mut().filter(|_| more > 0) else {
+        let owed = u64::try_from(owed).unwrap_or(u64::MAX);
+        let Some(paper) = row.papers.last_mut() else {
             return Ok(());
         };
-        let units = paper
-            .units
-            .checked_add(more)
-            .ok_or_else(|| StoreError::Failed("a promise does not fit 64 bits".to_owned()))?;
+        let more = (owed / PUSD_PER_TOKEN_UNIT).min(u64::MAX - paper.units);
+        if more == 0 {
+            return Ok(());
+        }
+        let units = paper.units + more;
         let voucher = LaneVoucher::sign(&paper.channel, &self.keys.wallet, units)
             .map_err(|error| StoreError::Failed(format!("voucher cannot be signed: {error}")))?;
         paper.units = units;
         paper.signature = Some(voucher.signature);
-        let amount = units_pusd(more)?;
-        self.book_promise(node, &voucher, amount)?;
+        let amount = units_pusd(more).ok_or(TOO_LARGE)?;
+        let ops = self.promise(node, &voucher, amount)?;
+        self.tx.book(&ops)?;
         Ok(self.tx.put(Table::Payables, node.as_slice(), row)?)
     }
 
-    fn book_promise(
-        &mut self,
+    fn promise(
+        &self,
         node: &Address,
         voucher: &LaneVoucher,
         amount: Amount,
-    ) -> Result<(), Stop> {
+    ) -> Result<Vec<Op>, StoreError> {
         let content: [&[u8]; 2] = [&voucher.channel, &voucher.units.to_be_bytes()];
-        let ops = self.tx.between(&Between {
+        self.tx.between(&Between {
             id: self.ids.transfer("voucher", &content),
             debit: money::lane_account(node),
             credit: money::promised_account(node),
             amount,
             code: code::VOUCHER,
-        })?;
-        Ok(self.tx.book(&ops)?)
+        })
     }
 
-    /// Takes in what the creditor shows of this node's own promises: that it holds them, and, after this
-    /// node lost its newest rows, that it made them. True if the row changed.
+    /// Takes in what the creditor shows of this node's own promises: that it holds them, or, after it lost its
+    /// newest rows, that it does not; and, after this node lost its own, that it made them. True if the row
+    /// changed.
     pub(super) fn adopt(
         &mut self,
         node: &Address,
@@ -130,46 +136,53 @@ impl<S: Store> Parts<'_, S> {
         held: Option<LaneVoucher>,
     ) -> Result<bool, Stop> {
         let Some(held) = held else {
-            return Ok(false);
+            // A voucher that is sent once too often changes nothing.
+            let newest = row.papers.last_mut();
+            return Ok(newest.is_some_and(|paper| std::mem::take(&mut paper.held_units) != 0));
         };
         let Some(paper) = row.papers.iter_mut().find(|paper| paper.id == held.channel) else {
             return Ok(false);
         };
         if held.units <= paper.units {
-            let news = held.units > paper.held_units;
-            paper.held_units = paper.held_units.max(held.units);
-            return Ok(news);
+            let before = std::mem::replace(&mut paper.held_units, held.units);
+            return Ok(before != held.units);
         }
         if held.verify(&paper.channel).is_err() {
             return Err(Reason::BadSignature.into());
         }
-        let more = units_pusd(held.units - paper.units)?;
+        let more = units_pusd(held.units - paper.units).ok_or(TOO_LARGE)?;
         *paper = LanePaperRow {
             units: held.units,
             signature: Some(held.signature),
             held_units: held.units,
             ..paper.clone()
         };
-        self.recover(node, &held, more)?;
-        self.book_promise(node, &held, more)?;
+        // Both or none: what was earned and not promised would be promised on another channel.
+        let mut ops = self.recovery(node, &held, more)?;
+        ops.extend(self.promise(node, &held, more)?);
+        self.tx.book(&ops)?;
         Ok(true)
     }
 
     /// What was promised was earned, though the rows that say so are lost.
-    fn recover(&mut self, node: &Address, held: &LaneVoucher, more: Amount) -> Result<(), Stop> {
+    fn recovery(
+        &self,
+        node: &Address,
+        held: &LaneVoucher,
+        more: Amount,
+    ) -> Result<Vec<Op>, StoreError> {
         let (_, owed) = self.owed(node)?;
         let owed = Amount::new(u64::try_from(owed).unwrap_or(u64::MAX));
         let Some(missing) = more.checked_sub(owed).filter(|missing| !missing.is_zero()) else {
-            return Ok(());
+            return Ok(Vec::new());
         };
         let content: [&[u8]; 2] = [&held.channel, &held.units.to_be_bytes()];
-        let ops = self.tx.between(&Between {
+        self.tx.between(&Between {
             id: self.ids.transfer("recovered", &content),
             debit: money::expense_account(),
             credit: money::lane_account(node),
             amount: missing,
             code: code::RECOVERED,
-        })?;
-        Ok(self.tx.book(&ops)?)
+        })
     }
 }

@@ -22,12 +22,10 @@ use crate::{
     tx::{Tx, account},
 };
 
-/// Token units as picodollars.
-pub(crate) fn units_pusd(units: u64) -> Result<Amount, StoreError> {
-    units
-        .checked_mul(PUSD_PER_TOKEN_UNIT)
-        .map(Amount::new)
-        .ok_or_else(|| StoreError::Failed("a promise does not fit 64 bits".to_owned()))
+/// Token units as picodollars, if that fits 64 bits. Vouchers come from outside: what does not fit is the
+/// voucher's fault and not the store's.
+pub(crate) fn units_pusd(units: u64) -> Option<Amount> {
+    units.checked_mul(PUSD_PER_TOKEN_UNIT).map(Amount::new)
 }
 
 /// What was promised between this node and another, and what of it is settled, picodollars. The books know it

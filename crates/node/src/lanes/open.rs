@@ -137,10 +137,10 @@ pub(super) fn take_channel(row: &mut PeerRow, channel: Channel) -> Result<bool, 
         return Ok(true);
     }
     if row.papers.len() >= LANE_CHANNELS_MAX {
-        // Only what has nothing left to be paid is forgotten.
-        let done = |paper: &LanePaperRow| paper.settled_units >= paper.units;
-        let Some(at) = row.papers.iter().position(done) else {
-            let limit = "lane_channels_max: settle older channels first".to_owned();
+        // A total is never forgotten, paid or not: what was promised before would be promised again on top.
+        let unused = |paper: &LanePaperRow| paper.units == 0;
+        let Some(at) = row.papers.iter().position(unused) else {
+            let limit = "lane_channels_max".to_owned();
             return Err(Reason::OverLimit { limit }.into());
         };
         row.papers.remove(at);

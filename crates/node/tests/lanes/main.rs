@@ -10,7 +10,7 @@ use layer_minus_message::{
     Answer, Chain, Channel, Command, LaneNote, LaneParty, LaneVoucher, Reason, lane_channel,
 };
 use layer_minus_node::{
-    Effect, Event, NodeConfig, PeerState,
+    Effect, Event, NodeConfig, PeerState, Table,
     admin::{self, LaneBook, SettleError, Side},
     config::LANE_CHANNELS_MAX,
 };
@@ -26,6 +26,8 @@ struct Pair {
     debtor: World,
     creditor: World,
     bobo: Person,
+    /// Where the creditor says that it is paid.
+    cash: Address,
     texts: u32,
 }
 
@@ -35,10 +37,12 @@ impl Pair {
         // Worlds begin alike, and a node has no lane to itself.
         let creditor = World::seeded(creditor, 8);
         let bobo = debtor.client();
+        let cash = creditor.keys.cash;
         let mut pair = Self {
             debtor,
             creditor,
             bobo,
+            cash,
             texts: 0,
         };
         pair.open(None);
@@ -55,8 +59,8 @@ impl Pair {
 
     /// The creditor opens its lane, and hears on which channel it is paid.
     fn open(&mut self, held: Option<LaneVoucher>) -> (Channel, LaneNote) {
-        let (wallet, cash) = (self.creditor.keys.wallet.clone(), self.creditor.keys.cash);
-        let record = self.debtor.record_of(&wallet, cash);
+        let wallet = self.creditor.keys.wallet.clone();
+        let record = self.debtor.record_of(&wallet, self.cash);
         let answer = self
             .debtor
             .command(wallet.address(), Command::Lane { record, held });
@@ -430,12 +434,11 @@ fn what_settled_channels_promised_is_not_forgotten_with_them() {
         let note = pair.mail(LARGE);
         pair.deliver(note);
         let (owed, due) = pair.books();
-        assert!(due.papers.len() <= LANE_CHANNELS_MAX);
         assert_eq!(owed.promised_pusd, chain_id * EARNED_LARGE);
         assert_eq!(due.promised_pusd, owed.promised_pusd);
         assert_eq!(owed.credited_pusd, owed.promised_pusd);
         assert!(!pair.peer().collect, "nothing is left to promise");
-        // Both sides settle, so that old channels may be forgotten.
+        // Both sides settle.
         let id = due.papers.last().unwrap().id;
         let (debtor, creditor) = (pair.debtor_node(), pair.creditor_node());
         for (world, node, side) in [
@@ -449,4 +452,134 @@ fn what_settled_channels_promised_is_not_forgotten_with_them() {
         assert_eq!(owed.settled_pusd, owed.promised_pusd);
         assert_eq!(due.settled_pusd, due.promised_pusd);
     }
+}
+
+#[test]
+fn a_channel_that_was_paid_and_is_taken_up_again_is_not_paid_again() {
+    let mut pair = Pair::new(pay_at(EARNED_LARGE), NodeConfig::default());
+    let own_cash = pair.cash;
+    let note = pair.mail(LARGE);
+    let voucher = note.voucher.unwrap();
+    pair.deliver(note);
+    let (node, now) = (pair.creditor_node(), pair.debtor.now);
+    let store = pair.debtor.node.store_mut();
+    admin::settle_lane(store, node, Side::Owed, &voucher.channel, 10, now).unwrap();
+    // The creditor names cash wallets as it likes, more than are kept, and comes back with the paper.
+    for cash in 0..=LANE_CHANNELS_MAX {
+        pair.cash = Address::repeat_byte(cash as u8 + 100);
+        pair.open(None);
+    }
+    pair.cash = own_cash;
+    let (channel, note) = pair.open(Some(voucher));
+    assert_eq!(channel.id().unwrap().0, voucher.channel);
+    assert_eq!((note.voucher, note.credited_pusd), (None, EARNED_LARGE));
+    let (owed, _) = pair.books();
+    assert_eq!(owed.credited_pusd, EARNED_LARGE);
+    assert_eq!(
+        (owed.promised_pusd, owed.settled_pusd),
+        (EARNED_LARGE, EARNED_LARGE)
+    );
+    pair.debtor.check();
+}
+
+#[test]
+fn more_channels_with_promises_than_are_kept_are_refused() {
+    let mut pair = Pair::new(pay_at(EARNED_LARGE), NodeConfig::default());
+    for cash in 1..LANE_CHANNELS_MAX {
+        pair.mail(LARGE);
+        pair.cash = Address::repeat_byte(cash as u8 + 100);
+        pair.open(None);
+    }
+    pair.mail(LARGE);
+    let (wallet, cash) = (pair.creditor.keys.wallet.clone(), Address::repeat_byte(1));
+    let record = pair.debtor.record_of(&wallet, cash);
+    let held = None;
+    let answer = pair
+        .debtor
+        .command(wallet.address(), Command::Lane { record, held });
+    assert!(
+        matches!(answer, Answer::Refused(Reason::OverLimit { .. })),
+        "{answer:?}"
+    );
+    // What it has goes on.
+    pair.mail(LARGE);
+    pair.debtor.check();
+}
+
+#[test]
+fn a_voucher_over_more_than_there_is_money_is_refused_and_stops_nothing() {
+    let mut pair = Pair::new(pay_at(EARNED_LARGE), NodeConfig::default());
+    let (channel, _) = pair.open(None);
+    let voucher = LaneVoucher::sign(&channel, &pair.debtor.keys.wallet, u64::MAX).unwrap();
+    let note = LaneNote {
+        credited_pusd: 0,
+        voucher: Some(voucher),
+    };
+    let peer = pair.debtor_node();
+    let batch = pair.creditor.batch(vec![Event::Note { peer, note }]);
+    assert_eq!(batch.error, None);
+    assert!(matches!(
+        &batch.effects[..],
+        [Effect::VoucherRefused { .. }]
+    ));
+    // Nor does one's own, shown by somebody who has the key too.
+    let (wallet, cash) = (pair.creditor.keys.wallet.clone(), pair.creditor.keys.cash);
+    let record = pair.debtor.record_of(&wallet, cash);
+    let held = Some(voucher);
+    let answer = pair
+        .debtor
+        .command(wallet.address(), Command::Lane { record, held });
+    assert_eq!(answer, Answer::Refused(Reason::Unavailable));
+    pair.debtor.check();
+}
+
+#[test]
+fn a_creditor_that_lost_vouchers_is_sent_them_again() {
+    let mut creditor = NodeConfig::default();
+    creditor.lanes.unpromised_max_pusd = EARNED_LARGE;
+    let mut pair = Pair::new(pay_at(EARNED_LARGE), creditor.clone());
+    for _ in 0..3 {
+        let note = pair.mail(LARGE);
+        pair.deliver(note);
+    }
+    let held = pair.peer().held;
+    pair.collect(held);
+    assert_eq!(pair.collect(held).voucher, None, "it is held");
+    // Restored from a copy that knows nothing of it, it is owed more than it lets be unpromised.
+    pair.creditor = World::seeded(creditor, 8);
+    let (_, note) = pair.open(None);
+    assert_eq!(note.voucher, held);
+    assert!(pair.peer().serves && !pair.peer().collect);
+    let (owed, due) = pair.books();
+    assert_eq!(owed.promised_pusd, due.promised_pusd);
+    // From an older copy, with a part.
+    let (channel, _) = pair.open(held);
+    let older = LaneVoucher::sign(&channel, &pair.debtor.keys.wallet, 10).unwrap();
+    assert_eq!(pair.collect(Some(older)).voucher, held);
+    // And on a former channel, whatever is held of the newest.
+    let note = pair.mail(LARGE);
+    pair.cash = Address::repeat_byte(7);
+    pair.open(held);
+    assert_eq!(pair.collect(held).voucher, note.voucher);
+}
+
+#[test]
+fn what_a_failed_batch_made_of_a_peer_is_told() {
+    let mut creditor = NodeConfig::default();
+    creditor.lanes.unpromised_max_pusd = EARNED_LARGE;
+    let mut pair = Pair::new(pay_at(u64::MAX), creditor);
+    let carol = pair.creditor.client();
+    let (store, key) = (pair.creditor.node.store_mut(), carol.address());
+    store.damage(Table::Mailboxes, key.as_slice());
+    let note = LaneNote {
+        credited_pusd: 2 * EARNED_LARGE,
+        voucher: None,
+    };
+    let peer = pair.debtor_node();
+    let (_, mail) = pair.creditor.mail_event(&carol, b"lost", SMALL);
+    let batch = pair.creditor.batch(vec![Event::Note { peer, note }, mail]);
+    assert!(batch.error.is_some());
+    let told = |effect: &Effect| matches!(effect, Effect::Peer(state) if state.node == peer && !state.serves);
+    assert!(batch.effects.iter().any(told), "{:?}", batch.effects);
+    assert!(!pair.peer().serves);
 }
