@@ -44,7 +44,8 @@ digests and SHA-256 are lowercase hexadecimal; *_pusd are picodollars (10^-12 US
   status --statement
                 {\"seq\",\"at\",\"kind\",\"bytes\",\"amount_pusd\",\"balance_pusd\"} each, the balance carried first;
                 then {\"statement\":true,\"charges\",\"charged_pusd\",\"node\",\"relay\"}
-  channel       {\"channel_id\",\"node\",\"limit_units\",\"authorized_until\",\"channel\"}, which 'escrow' reads
+  channel       {\"channel_id\",\"node\",\"limit_units\",\"authorized_until\",\"in_use\",\"channel\"}
+                each, which 'escrow' reads
   quote         {\"packets\",\"bytes_on_wire\",\"way_in_pusd\",\"push_pusd\",\"storage_per_day_pusd\",...}";
 
 /// Sends and receives on Layer Minus, without an IP address.
@@ -107,7 +108,11 @@ pub(crate) enum Command {
     /// Raise the limit that the node may deduct up to
     Authorize(Authorize),
     /// Show the payment channel that was signed for: what to deposit into, where an escrow backs it
-    Channel,
+    Channel {
+        /// Also those that were left: what was deposited into them is still there
+        #[arg(long)]
+        all: bool,
+    },
     /// Take the authorization back: nothing more is deducted than is reserved or charged
     Revoke(Via),
     /// Stop being the client of the node

@@ -192,12 +192,10 @@ pub(crate) async fn renew_if_due(
     if !is_due(identity)? {
         return Ok(false);
     }
-    let limit = identity.membership.as_ref().and_then(|membership| {
-        membership
-            .authorization
-            .limit_units
-            .checked_mul(PUSD_PER_TOKEN_UNIT)
-    });
+    let paper = identity.membership.as_ref().map(|it| &it.authorization);
+    // A paper on a chain that ended is followed by one on a new channel, into which nothing is deposited yet.
+    let backed = paper.filter(|it| it.chain.chain_id == 0 || it.expires_at > clock::now());
+    let limit = backed.and_then(|it| it.limit_units.checked_mul(PUSD_PER_TOKEN_UNIT));
     let wish = Wish {
         limit_pusd: limit,
         ..Wish::default()
@@ -212,6 +210,10 @@ fn is_due(identity: &Identity) -> Result<bool, AppError> {
         return Err(AppError::NotRegistered);
     };
     let paper_until = membership.authorization.expires_at;
+    if membership.authorization.chain.chain_id != 0 && paper_until > now {
+        // Its deposit is used to the end; the card has its own time.
+        return Ok(identity.needs_renewal(now));
+    }
     Ok(
         identity.needs_renewal(now)
             || paper_until <= now.saturating_add(AUTHORIZATION_RENEWAL_SECS),

@@ -29,6 +29,8 @@ pub const DELEGATION_RENEWAL_SECS: u64 = 60 * 86_400;
 pub const AUTHORIZATION_SECS: u64 = 180 * 86_400;
 /// An authorization with less time left than this is followed by one on a new channel, seconds.
 pub const AUTHORIZATION_RENEWAL_SECS: u64 = AUTHORIZATION_SECS / 10;
+/// Most left channels whose terms are kept.
+pub const FORMER_MAX: usize = 16;
 /// Bytes a day that strangers may send unless the client says otherwise.
 pub const STRANGERS_BYTES_PER_DAY: u64 = 2_000_000;
 /// Most superseded certificates that are kept open. With so many there is no further rotation: none
@@ -100,6 +102,8 @@ pub struct Identity {
     pub card: Option<SignedDocument>,
     /// The node, once registered.
     pub membership: Option<Membership>,
+    /// Left channels on which somebody may have deposited, newest first: with their terms alone it is taken back.
+    pub former: Vec<Membership>,
 }
 
 /// Terms of a registration.
@@ -144,6 +148,7 @@ impl Identity {
             card_version: 0,
             card: None,
             membership: None,
+            former: Vec::new(),
         })
     }
 
@@ -289,7 +294,7 @@ impl Identity {
                 && old.receiver == node.body.cash
                 && old.payer == cash.address()
                 && old.chain == terms.chain
-                && old.expires_at > now.saturating_add(AUTHORIZATION_RENEWAL_SECS)
+                && old.expires_at > now.saturating_add(renewal_secs(&old.chain))
         });
         let client = self.address();
         match known {
@@ -325,16 +330,40 @@ impl Identity {
             self.superseded.insert(0, Superseded { certificate, until });
         }
         self.card = Some(card.signed.clone());
-        self.membership = Some(Membership {
+        self.join(Some(Membership {
             node: card.body.node,
             authorization,
-        });
+        }));
+    }
+
+    /// The node accepted an authorization.
+    pub fn authorized(&mut self, authorization: Authorization) {
+        if let Some(node) = self.node() {
+            self.join(Some(Membership {
+                node,
+                authorization,
+            }));
+        }
+    }
+
+    fn join(&mut self, membership: Option<Membership>) {
+        let left = std::mem::replace(&mut self.membership, membership);
+        let current = self.membership.as_ref().map(|it| it.authorization.opening);
+        let on_chain = left.filter(|it| it.authorization.chain.chain_id != 0);
+        let opening = |it: &Membership| it.authorization.opening;
+        // One that is taken up again is not left.
+        self.former.retain(|it| Some(opening(it)) != current);
+        if let Some(left) = on_chain.filter(|it| Some(opening(it)) != current) {
+            self.former.retain(|it| opening(it) != opening(&left));
+            self.former.insert(0, left);
+            self.former.truncate(FORMER_MAX);
+        }
     }
 
     /// The node does not know us any more.
     pub fn unregistered(&mut self) {
         self.card = None;
-        self.membership = None;
+        self.join(None);
     }
 
     /// Destroys superseded certificates whose time is over; says how many.
@@ -442,6 +471,15 @@ impl Identity {
         let card = Card::sign(wallet, body)?;
         self.card_version = version;
         Ok(card)
+    }
+}
+
+/// With how much time left a paper is followed by one on a new channel, seconds. A deposit is one channel's, so
+/// that such a one is used to its end.
+const fn renewal_secs(chain: &Chain) -> u64 {
+    match chain.chain_id {
+        0 => AUTHORIZATION_RENEWAL_SECS,
+        _ => 0,
     }
 }
 

@@ -12,10 +12,12 @@ mod world;
 use std::sync::LazyLock;
 
 use layer_minus_client_sdk::{
-    Desk, Identity, Route, SdkError, Terms, Wallets, answer, identity, receive,
+    Desk, Identity, Route, SdkError, Terms, Wallets, answer,
+    identity::{self, AUTHORIZATION_SECS, FORMER_MAX},
+    receive,
 };
 use layer_minus_delivery::Mode;
-use layer_minus_message::PushedPacket;
+use layer_minus_message::{Authorization, Chain, PushedPacket};
 use layer_minus_seal::{Version, seal_layer};
 use layer_minus_wallet::Address;
 use proptest::prelude::*;
@@ -270,7 +272,7 @@ fn a_raised_limit_stays_on_its_channel_and_a_strange_wallet_is_refused() {
     );
     assert_eq!(raised.limit_units, 5_000_000);
     raised.verify(client, record.body.cash, NOW).unwrap();
-    let late = sign(&bobo.identity, &mut world, NOW + 120 * 86_400, 0);
+    let late = sign(&bobo.identity, &mut world, NOW + 165 * 86_400, 0);
     assert_ne!(
         late.channel_id(client).unwrap(),
         before.channel_id(client).unwrap()
@@ -328,4 +330,48 @@ proptest! {
         }
         prop_assert!(Identity::from_bytes(&STORED[..at]).is_err(), "cut at {at}");
     }
+}
+
+#[test]
+fn a_channel_with_a_deposit_is_used_to_its_end_and_its_terms_are_kept() {
+    let mut world = World::new(1, &[16_000]);
+    let mut bobo = world.person(0, Version::V6);
+    let (client, record) = (bobo.identity.address(), world.record(0));
+    let terms = Terms {
+        limit_units: 1_000,
+        chain: Chain {
+            chain_id: 1,
+            contract: Address::repeat_byte(1),
+            token: Address::repeat_byte(2),
+        },
+        ..Terms::default()
+    };
+    let mut sign = |identity: &Identity, now: u64| {
+        let cash = &bobo.wallets.cash;
+        identity
+            .authorization(cash, &record, &terms, now, &mut world.rng)
+            .unwrap()
+    };
+    // Nobody deposits where there is no chain.
+    let mut papers = vec![sign(&bobo.identity, NOW)];
+    bobo.identity.authorized(papers[0].clone());
+    assert!(bobo.identity.former.is_empty());
+    let id = |paper: &Authorization| paper.channel_id(client).unwrap();
+    let last = sign(&bobo.identity, NOW + AUTHORIZATION_SECS - 1);
+    assert_eq!(id(&last), id(&papers[0]));
+    for _ in 0..FORMER_MAX + 2 {
+        let next = sign(&bobo.identity, papers[0].expires_at);
+        assert_ne!(id(&next), id(&papers[0]));
+        bobo.identity.authorized(next.clone());
+        papers.insert(0, next);
+    }
+    let kept = Identity::from_bytes(&bobo.identity.to_bytes().unwrap()).unwrap();
+    let kept: Vec<_> = kept.former.iter().map(|it| id(&it.authorization)).collect();
+    let wanted: Vec<_> = papers.iter().skip(1).take(FORMER_MAX).map(id).collect();
+    assert_eq!(kept, wanted);
+    // Taken up again, a channel is not left; unregistering leaves it.
+    bobo.identity.authorized(papers[1].clone());
+    assert_eq!(id(&bobo.identity.former[0].authorization), id(&papers[0]));
+    bobo.identity.unregistered();
+    assert_eq!(id(&bobo.identity.former[0].authorization), id(&papers[1]));
 }

@@ -143,9 +143,7 @@ impl World {
             Ask::Authorize(authorization) => answer::expect_standing(content).map(|_| {
                 let device = &mut self.devices[device];
                 device.live.short = false;
-                if let Some(membership) = &mut device.home.identity.membership {
-                    membership.authorization = *authorization;
-                }
+                device.home.identity.authorized(*authorization);
             }),
             Ask::Unregister => answer::expect_unregistered(content).map(|()| {
                 self.devices[device].home.identity.unregistered();

@@ -1,6 +1,6 @@
 //! `client status`, `client authorize`, `client channel`, `client revoke`, `client unregister`.
 
-use layer_minus_client_sdk::{Identity, SdkError, Terms, answer, money::format_usd};
+use layer_minus_client_sdk::{Identity, Membership, SdkError, Terms, answer, money::format_usd};
 use layer_minus_http::clock;
 use layer_minus_message::{Authorization, NodeRecord, Paused, Reason, Standing};
 use layer_minus_wallet::Address;
@@ -118,9 +118,7 @@ pub(crate) async fn authorize(ctx: &mut Context, args: &Authorize) -> Result<(),
     }
     let (standing, relay) = answered?;
     enroll::note_channel(ctx, &identity, &signed);
-    if let Some(membership) = &mut identity.membership {
-        membership.authorization = signed;
-    }
+    identity.authorized(signed);
     ctx.save(&identity)?;
     tell(ctx, node.node(), &relay, &standing, "authorized")
 }
@@ -150,11 +148,22 @@ async fn ask(
     Ok((standing, relay))
 }
 
-pub(crate) fn channel(ctx: &Context) -> Result<(), AppError> {
+pub(crate) fn channel(ctx: &Context, all: bool) -> Result<(), AppError> {
     let identity = ctx.identity()?;
-    let Some(membership) = &identity.membership else {
+    let former = identity.former.iter().filter(|_| all);
+    let mut channels = identity.membership.iter().chain(former).peekable();
+    if channels.peek().is_none() {
         return Err(AppError::NotRegistered);
-    };
+    }
+    channels.try_for_each(|it| tell_channel(ctx, &identity, it))
+}
+
+fn tell_channel(
+    ctx: &Context,
+    identity: &Identity,
+    membership: &Membership,
+) -> Result<(), AppError> {
+    let is_used = identity.membership.as_ref() == Some(membership);
     let paper = &membership.authorization;
     let channel = paper.channel(identity.address());
     let id = channel.id().map_err(SdkError::from)?;
@@ -168,12 +177,13 @@ pub(crate) fn channel(ctx: &Context) -> Result<(), AppError> {
                 ),
             };
             format!(
-                "channel    {id}\n\
+                "channel    {id}{}\n\
                  settled    {place}\n\
                  payer      {}\n\
                  receiver   {}\n\
                  limit      {}  (until {})\n\
                  delay      {} hours between announcing a withdrawal and taking it",
+                if is_used { "" } else { "  (left)" },
                 channel.payer,
                 channel.receiver,
                 format_usd(paper.limit_pusd()),
@@ -186,6 +196,7 @@ pub(crate) fn channel(ctx: &Context) -> Result<(), AppError> {
             "node": membership.node.to_string(),
             "limit_units": paper.limit_units.to_string(),
             "authorized_until": paper.expires_at.to_string(),
+            "in_use": is_used,
             "channel": channel,
         }),
     )

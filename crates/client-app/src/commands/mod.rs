@@ -48,7 +48,7 @@ pub(crate) async fn run(cli: Cli, out: Out) -> Result<(), AppError> {
             let authorize = async |ctx: &mut Context| account::authorize(ctx, &args).await;
             directory::with_news(&mut open()?, &args.via, authorize).await
         }
-        Command::Channel => account::channel(&open()?),
+        Command::Channel { all } => account::channel(&open()?, all),
         Command::Revoke(via) => {
             let revoke = async |ctx: &mut Context| account::revoke(ctx, &via).await;
             directory::with_news(&mut open()?, &via, revoke).await

@@ -7,7 +7,7 @@ use layer_minus_wallet::{Address, DeviceKey, SignedDelegation, Wallet};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::{Identity, Membership, SUPERSEDED_MAX, Superseded, Wallets};
+use super::{FORMER_MAX, Identity, Membership, SUPERSEDED_MAX, Superseded, Wallets};
 use crate::error::SdkError;
 
 /// Version of the stored form.
@@ -55,6 +55,26 @@ struct Stored {
     card: Option<SignedDocument>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     membership: Option<StoredMembership>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    former: Vec<StoredMembership>,
+}
+
+impl From<&Membership> for StoredMembership {
+    fn from(membership: &Membership) -> Self {
+        Self {
+            node: membership.node,
+            authorization: membership.authorization.clone(),
+        }
+    }
+}
+
+impl From<StoredMembership> for Membership {
+    fn from(stored: StoredMembership) -> Self {
+        Self {
+            node: stored.node,
+            authorization: stored.authorization,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -120,10 +140,8 @@ impl Identity {
             consumer: self.consumer,
             card_version: self.card_version,
             card: self.card.clone(),
-            membership: self.membership.as_ref().map(|membership| StoredMembership {
-                node: membership.node,
-                authorization: membership.authorization.clone(),
-            }),
+            membership: self.membership.as_ref().map(Into::into),
+            former: self.former.iter().map(Into::into).collect(),
         })
     }
 
@@ -136,6 +154,9 @@ impl Identity {
         check_version(stored.version)?;
         if stored.superseded.len() > SUPERSEDED_MAX {
             return Err(SdkError::Identity("too many superseded certificates"));
+        }
+        if stored.former.len() > FORMER_MAX {
+            return Err(SdkError::Identity("too many former channels"));
         }
         let superseded = stored.superseded.iter().map(|old| {
             Ok(Superseded {
@@ -156,10 +177,8 @@ impl Identity {
             consumer: stored.consumer,
             card_version: stored.card_version,
             card: stored.card,
-            membership: stored.membership.map(|membership| Membership {
-                node: membership.node,
-                authorization: membership.authorization,
-            }),
+            membership: stored.membership.map(Into::into),
+            former: stored.former.into_iter().map(Into::into).collect(),
         })
     }
 }
