@@ -306,7 +306,7 @@ impl Identity {
             None => Ok(Authorization::sign(
                 cash,
                 client,
-                node.body.cash,
+                node.into(),
                 terms.chain,
                 terms.limit_units,
                 now.saturating_add(AUTHORIZATION_SECS),

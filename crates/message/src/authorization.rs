@@ -6,7 +6,7 @@ use layer_minus_wallet::{Address, Signature, Wallet};
 use rand::{CryptoRng, RngCore};
 use serde::{Deserialize, Serialize};
 
-use crate::{Channel, error::MessageError, text, typed};
+use crate::{Channel, LaneParty, error::MessageError, text, typed};
 
 pub use crate::channel::{Chain, DOMAIN_NAME, DOMAIN_VERSION, PUSD_PER_TOKEN_UNIT};
 
@@ -22,6 +22,9 @@ pub struct Authorization {
     /// The node's cash wallet.
     #[serde(with = "text::eip55")]
     pub receiver: Address,
+    /// The node; committed to in the salt. Nodes may share a cash wallet, and a deposit backs at one of them.
+    #[serde(with = "text::eip55")]
+    pub node: Address,
     /// Seconds between a withdrawal's announcement and its execution.
     #[serde(with = "text::decimal")]
     pub withdraw_delay_secs: u64,
@@ -44,6 +47,7 @@ impl std::fmt::Debug for Authorization {
         f.debug_struct("Authorization")
             .field("payer", &self.payer)
             .field("receiver", &self.receiver)
+            .field("node", &self.node)
             .field("opening", &format_args!("[scrubbed]"))
             .field("expires_at", &self.expires_at)
             .field("limit_units", &self.limit_units)
@@ -51,18 +55,19 @@ impl std::fmt::Debug for Authorization {
     }
 }
 
-/// The salt of a channel: a commitment to the client, its opening and the expiry.
+/// The salt of a channel: a commitment to the client, the node, its opening and the expiry.
 #[must_use]
-pub fn commitment(client: Address, opening: &[u8; 32], expires_at: u64) -> B256 {
-    let mut bytes = [0; 20 + 32 + 8];
+pub fn commitment(client: Address, node: Address, opening: &[u8; 32], expires_at: u64) -> B256 {
+    let mut bytes = [0; 20 + 20 + 32 + 8];
     bytes[..20].copy_from_slice(client.as_slice());
-    bytes[20..52].copy_from_slice(opening);
-    bytes[52..].copy_from_slice(&expires_at.to_be_bytes());
+    bytes[20..40].copy_from_slice(node.as_slice());
+    bytes[40..72].copy_from_slice(opening);
+    bytes[72..].copy_from_slice(&expires_at.to_be_bytes());
     keccak256(bytes)
 }
 
 impl Authorization {
-    /// Signs a limit for `client` in favour of `receiver`, on a channel of its own.
+    /// Signs a limit for `client` in favour of a node, on a channel of its own.
     ///
     /// # Errors
     /// [`MessageError::Wallet`] if the signer fails, which a local key does not.
@@ -70,7 +75,7 @@ impl Authorization {
     pub fn sign(
         cash: &Wallet,
         client: Address,
-        receiver: Address,
+        payee: LaneParty,
         chain: Chain,
         limit_units: u64,
         expires_at: u64,
@@ -81,7 +86,8 @@ impl Authorization {
         let mut authorization = Self {
             chain,
             payer: cash.address(),
-            receiver,
+            receiver: payee.cash,
+            node: payee.node,
             withdraw_delay_secs: 86_400,
             opening,
             expires_at,
@@ -117,7 +123,7 @@ impl Authorization {
             receiver: self.receiver,
             receiver_authorizer: self.receiver,
             withdraw_delay_secs: self.withdraw_delay_secs,
-            salt: commitment(client, &self.opening, self.expires_at).0,
+            salt: commitment(client, self.node, &self.opening, self.expires_at).0,
         }
     }
 
@@ -138,14 +144,17 @@ impl Authorization {
         self.channel(client).id()
     }
 
-    /// Checks that the payer signed it for this client and this receiver, and that it is in time.
+    /// Checks that the payer signed it for this client and this node, and that it is in time.
     ///
     /// # Errors
-    /// [`MessageError::Rule`] (receiver, withdraw delay), [`MessageError::OutsideValidity`],
+    /// [`MessageError::Rule`] (receiver, node, withdraw delay), [`MessageError::OutsideValidity`],
     /// [`MessageError::WrongSigner`], [`MessageError::Wallet`].
-    pub fn verify(&self, client: Address, receiver: Address, now: u64) -> Result<(), MessageError> {
-        if self.receiver != receiver {
+    pub fn verify(&self, client: Address, payee: LaneParty, now: u64) -> Result<(), MessageError> {
+        if self.receiver != payee.cash {
             return Err(MessageError::Rule("authorization is for another receiver"));
+        }
+        if self.node != payee.node {
+            return Err(MessageError::Rule("authorization is for another node"));
         }
         if now > self.expires_at {
             return Err(MessageError::OutsideValidity {
@@ -157,6 +166,15 @@ impl Authorization {
         }
         self.channel(client)
             .verify(self.limit_units, &self.signature)
+    }
+
+    /// Whom it is for.
+    #[must_use]
+    pub const fn payee(&self) -> LaneParty {
+        LaneParty {
+            node: self.node,
+            cash: self.receiver,
+        }
     }
 
     /// The limit in picodollars.

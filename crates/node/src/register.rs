@@ -154,7 +154,7 @@ impl<S: Store> Parts<'_, S> {
         invite: Option<&str>,
     ) -> Result<(), Stop> {
         authorization
-            .verify(wallet, self.keys.cash, self.tx.now)
+            .verify(wallet, self.party(), self.tx.now)
             .map_err(|error| bad_authorization(&error))?;
         let limit = authorization.limit_pusd();
         let minimum_pusd = self.config.minimum_authorization_pusd;

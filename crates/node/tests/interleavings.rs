@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use layer_minus_delivery::Mode;
 use layer_minus_ledger::Account;
-use layer_minus_message::{Answer, Authorization, Chain, Command};
+use layer_minus_message::{Answer, Authorization, Chain, Command, LaneParty};
 use layer_minus_node::{Event, NodeConfig, Store as _, Table, admin, money};
 use proptest::prelude::*;
 use world::{LARGE, Person, SMALL, Stream, World};
@@ -471,7 +471,11 @@ impl Play {
 }
 
 fn sign(world: &mut World, person: &Person, units: u64) -> Authorization {
-    let (client, receiver) = (person.address(), world.keys.cash);
+    let client = person.address();
+    let receiver = LaneParty {
+        node: world.keys.wallet.address(),
+        cash: world.keys.cash,
+    };
     let (chain, expires_at) = (Chain::default(), world.now + PAPER_SECS);
     let rng = &mut world.rng;
     Authorization::sign(

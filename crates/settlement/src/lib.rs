@@ -14,15 +14,16 @@
 //! are floored and cumulative, so what is left below a unit stays owed and nothing is lost:
 //!
 //! ```
-//! use layer_minus_message::{Authorization, Chain};
+//! use layer_minus_message::{Authorization, Chain, LaneParty};
 //! use layer_minus_settlement::{Claim, ClaimState, Export, Mark, Settlement, mark};
 //! # use layer_minus_wallet::Wallet;
 //! # use rand_chacha::rand_core::SeedableRng;
 //! # let mut rng = rand_chacha::ChaCha20Rng::seed_from_u64(1);
 //! # let (cash, client, node) = (Wallet::generate(&mut rng), Wallet::generate(&mut rng), Wallet::generate(&mut rng));
 //! // Bobo authorizes $0.01; a message of 1 MB, stored for 24 hours, cost him 40,336,000 p$.
+//! let payee = LaneParty { node: node.address(), cash: node.address() };
 //! let paper = Authorization::sign(
-//!     &cash, client.address(), node.address(), Chain::default(), 10_000, 1_800_000_000, &mut rng,
+//!     &cash, client.address(), payee, Chain::default(), 10_000, 1_800_000_000, &mut rng,
 //! )?;
 //! let mut claims = [Claim::of_authorization(&paper, client.address(), 40_336_000, 0)];
 //!

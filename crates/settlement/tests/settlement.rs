@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use alloy_primitives::B256;
-use layer_minus_message::{Authorization, Chain};
+use layer_minus_message::{Authorization, Chain, LaneParty};
 use layer_minus_settlement::{
     Claim, ClaimState, Due, Export, Mark, Marked, NOTE_BYTES_MAX, Settlement, SettlementError,
     export_csv, export_json, mark,
@@ -39,7 +39,7 @@ impl World {
         let paper = Authorization::sign(
             &self.cash,
             client,
-            node,
+            LaneParty { node, cash: node },
             Chain::default(),
             limit_units,
             1_800_000_000,

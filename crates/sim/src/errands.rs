@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use layer_minus_client_sdk::{Desk, Outgoing, Plan, Route, SdkError, SealedMail, Terms, content};
-use layer_minus_message::{Authorization, Chain, letter::sha256};
+use layer_minus_message::{Authorization, Chain, LaneParty, letter::sha256};
 
 use crate::{
     device::{ACKS_AT_ONCE, Ask, Posted},
@@ -227,7 +227,7 @@ impl World {
         if short {
             let until = now + rng.between(20, 1_200);
             let client = role.wallets.wallet.address();
-            let (receiver, chain) = (record.body.cash, Chain::default());
+            let (receiver, chain) = (LaneParty::from(record), Chain::default());
             let rng = &mut rng.rng;
             return Authorization::sign(cash, client, receiver, chain, limit_units, until, rng)
                 .map_err(Violation::world);

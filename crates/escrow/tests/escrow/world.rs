@@ -6,7 +6,7 @@ use alloy_network::EthereumWallet;
 use alloy_primitives::U256;
 use alloy_provider::{DynProvider, Provider, ProviderBuilder};
 use layer_minus_escrow::{CashSigner, Escrow, EscrowError, OnEscrow, Refusal};
-use layer_minus_message::{Authorization, Chain};
+use layer_minus_message::{Authorization, Chain, LaneParty};
 use layer_minus_settlement::{Channel, Claim};
 use layer_minus_wallet::{Address, Wallet};
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
@@ -101,7 +101,8 @@ impl World {
 
     /// An authorization of Bobo's for the node, on a channel of its own.
     pub(crate) fn authorize(&mut self, limit_units: u64) -> Authorization {
-        let receiver = self.node.address();
+        let node = self.node.address();
+        let receiver = LaneParty { node, cash: node };
         let expires_at = self.now + 30 * 86_400;
         let (chain, rng) = (self.chain, &mut self.rng);
         Authorization::sign(

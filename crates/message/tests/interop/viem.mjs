@@ -33,7 +33,7 @@ const does = {
   sign: (job) => privateKeyToAccount(job.secret).signTypedData(typed(job)),
   // All of an authorization from its JSON, as a wallet in a browser would make it.
   authorize: async ({ secret, authorization, client, types }) => {
-    const { chain, payer, receiver, opening, expires_at, withdraw_delay_secs, limit_units } =
+    const { chain, payer, receiver, node, opening, expires_at, withdraw_delay_secs, limit_units } =
       authorization;
     const domain = {
       name: "x402 Batch Settlement", version: "1",
@@ -46,7 +46,7 @@ const does = {
       message: {
         payer, payerAuthorizer: payer, receiver, receiverAuthorizer: receiver, token: chain.token,
         withdrawDelay: Number(withdraw_delay_secs),
-        salt: keccak256(concatHex([client, opening, expiry])),
+        salt: keccak256(concatHex([client, node, opening, expiry])),
       },
     }));
     const message = { channelId, maxClaimableAmount: BigInt(limit_units) };

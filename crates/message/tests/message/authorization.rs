@@ -2,7 +2,7 @@
 
 use alloy_sol_types::SolStruct;
 use layer_minus_message::{
-    Authorization, Chain, MessageError,
+    Authorization, Chain, LaneParty, MessageError,
     authorization::{PUSD_PER_TOKEN_UNIT, commitment},
     limits::WITHDRAW_DELAY_SECS,
     typed,
@@ -41,6 +41,7 @@ struct Case {
     payer_secret: B256,
     payer: Address,
     receiver: Address,
+    node: Address,
     client: Address,
     #[serde(with = "layer_minus_message::text::decimal")]
     withdraw_delay_secs: u64,
@@ -67,6 +68,7 @@ impl Case {
             chain: self.chain,
             payer: self.payer,
             receiver: self.receiver,
+            node: self.node,
             withdraw_delay_secs: self.withdraw_delay_secs,
             opening: self.opening.0,
             expires_at: self.expires_at,
@@ -104,7 +106,7 @@ fn hashes_and_signatures_are_those_of_viem() {
     for case in vectors.cases {
         let authorization = case.authorization();
         assert_eq!(
-            commitment(case.client, &case.opening.0, case.expires_at),
+            commitment(case.client, case.node, &case.opening.0, case.expires_at),
             case.salt
         );
         let channel_id = authorization.channel_id(case.client).unwrap();
@@ -122,7 +124,7 @@ fn hashes_and_signatures_are_those_of_viem() {
         };
         assert_eq!(voucher.eip712_signing_hash(&domain), case.voucher_hash);
         authorization
-            .verify(case.client, case.receiver, NOW)
+            .verify(case.client, authorization.payee(), NOW)
             .unwrap();
 
         let wallet = Wallet::from_secret(case.payer_secret.as_slice()).unwrap();
@@ -138,7 +140,8 @@ fn hashes_and_signatures_are_those_of_viem() {
 #[test]
 fn it_binds_client_receiver_time_limit_and_chain() {
     let world = world();
-    let (client, receiver) = (world.bobo.address(), world.node_cash.address());
+    let client = world.bobo.address();
+    let receiver = LaneParty::from(&world.record);
     let good = &world.authorization;
     good.verify(client, receiver, NOW).unwrap();
     good.verify(client, receiver, good.expires_at).unwrap();
@@ -150,18 +153,37 @@ fn it_binds_client_receiver_time_limit_and_chain() {
         })
     ));
     assert!(matches!(
-        good.verify(client, world.node.address(), NOW),
+        good.verify(
+            client,
+            LaneParty {
+                cash: client,
+                ..receiver
+            },
+            NOW
+        ),
         Err(MessageError::Rule("authorization is for another receiver"))
     ));
+    assert!(matches!(
+        good.verify(
+            client,
+            LaneParty {
+                node: client,
+                ..receiver
+            },
+            NOW
+        ),
+        Err(MessageError::Rule("authorization is for another node"))
+    ));
     let wrong_signer = |authorization: &Authorization, client| {
-        let refused = authorization.verify(client, authorization.receiver, NOW);
+        let refused = authorization.verify(client, authorization.payee(), NOW);
         assert!(
             matches!(refused, Err(MessageError::WrongSigner { .. })),
             "{refused:?}"
         );
     };
     wrong_signer(good, world.peter.address());
-    let changes: [fn(&mut Authorization); 9] = [
+    let changes: [fn(&mut Authorization); 10] = [
+        |it| it.node = Address::repeat_byte(1),
         |it| it.limit_units += 1,
         |it| it.expires_at += 1,
         |it| it.opening[0] ^= 1,
@@ -195,7 +217,7 @@ fn the_withdraw_delay_is_one_that_the_contract_takes() {
         authorization.withdraw_delay_secs = secs;
         let signed = authorization.resign(cash, client, 1);
         assert_eq!(signed.is_ok(), good, "{secs}");
-        let verified = authorization.verify(client, authorization.receiver, NOW);
+        let verified = authorization.verify(client, authorization.payee(), NOW);
         assert_eq!(verified.is_ok(), good, "{secs}");
     }
 }
@@ -222,13 +244,14 @@ proptest! {
 
     #[test]
     fn any_authorization_comes_back_and_verifies(
-        seed: u64, client: [u8; 20], receiver: [u8; 20], contract: [u8; 20], token: [u8; 20],
+        seed: u64, client: [u8; 20], receiver: [u8; 20], node: [u8; 20], contract: [u8; 20], token: [u8; 20],
         chain_id: u64, limit_units: u64, expires_at in NOW..,
     ) {
         let mut rng = rng(seed);
         let cash = Wallet::generate(&mut rng);
         let chain = Chain { chain_id, contract: contract.into(), token: token.into() };
-        let (client, receiver) = (client.into(), receiver.into());
+        let client = client.into();
+        let receiver = LaneParty { node: node.into(), cash: receiver.into() };
         let signed =
             Authorization::sign(&cash, client, receiver, chain, limit_units, expires_at, &mut rng)
                 .unwrap();

@@ -2,7 +2,7 @@
 
 use alloy_primitives::aliases::U40;
 use alloy_sol_types::SolStruct;
-use layer_minus_message::{Authorization, Chain, MessageError, typed};
+use layer_minus_message::{Authorization, Chain, LaneParty, MessageError, typed};
 use layer_minus_wallet::{
     Address, B256, Signature, Wallet,
     typed::{Delegation, Eip712Domain, domain, hash, signer_of},
@@ -223,7 +223,11 @@ fn an_authorization_that_viem_signed_verifies() {
     let mut papers = Vec::new();
     let mut jobs = Vec::new();
     for _ in 0..CASES {
-        let (cash, client, receiver) = (Wallet::generate(rng), address(rng), address(rng));
+        let (cash, client) = (Wallet::generate(rng), address(rng));
+        let receiver = LaneParty {
+            node: address(rng),
+            cash: address(rng),
+        };
         let (chain, limit, expires_at) = (chain(rng), number(rng), NOW + number(rng) / 2);
         // Ours, for its terms; the signature is to be viem's.
         let ours =
@@ -244,12 +248,12 @@ fn an_authorization_that_viem_signed_verifies() {
     for ((ours, client), signature) in papers.into_iter().zip(signatures) {
         let mut theirs = ours.clone();
         theirs.signature = serde_json::from_value(signature).unwrap();
-        theirs.verify(client, theirs.receiver, NOW).unwrap();
+        theirs.verify(client, theirs.payee(), NOW).unwrap();
         // Both are deterministic (RFC 6979), so even the bytes agree.
         assert_eq!(theirs, ours);
         theirs.limit_units ^= 1;
         assert!(matches!(
-            theirs.verify(client, theirs.receiver, NOW),
+            theirs.verify(client, theirs.payee(), NOW),
             Err(MessageError::WrongSigner { .. })
         ));
     }

@@ -93,7 +93,7 @@ impl World {
         let authorization = Authorization::sign(
             &bobo_cash,
             bobo.address(),
-            node_cash.address(),
+            (&record).into(),
             Chain::default(),
             5_000,
             NOW + 30 * DAY_SECS,

@@ -32,6 +32,7 @@ for (const input of [
     chain: { chain_id: "0", contract: ZERO, token: ZERO },
     payer_secret: pad("0x01", { size: 32 }),
     receiver: privateKeyToAccount(pad("0x02", { size: 32 })).address,
+    node: privateKeyToAccount(pad("0x04", { size: 32 })).address,
     client: privateKeyToAccount(pad("0x03", { size: 32 })).address,
     withdraw_delay_secs: "86400",
     opening: pad("0x0a11ce", { size: 32 }),
@@ -47,6 +48,7 @@ for (const input of [
     },
     payer_secret: keccak256(toHex("payer")),
     receiver: privateKeyToAccount(keccak256(toHex("receiver"))).address,
+    node: privateKeyToAccount(keccak256(toHex("node"))).address,
     client: privateKeyToAccount(keccak256(toHex("client"))).address,
     withdraw_delay_secs: "2592000",
     opening: keccak256(toHex("opening")),
@@ -63,7 +65,9 @@ for (const input of [
     verifyingContract: input.chain.contract,
   };
   const salt = keccak256(
-    concatHex([input.client, input.opening, numberToHex(BigInt(input.expires_at), { size: 8 })]),
+    concatHex([
+      input.client, input.node, input.opening, numberToHex(BigInt(input.expires_at), { size: 8 }),
+    ]),
   );
   const config = {
     payer: account.address,
@@ -103,8 +107,8 @@ for (const input of [
 }
 
 console.log(JSON.stringify({
-  about: "Authorizations: the salt commits to client, opening and expiry (20 + 32 + 8 bytes, " +
-    "big-endian, keccak-256); the channel id is the EIP-712 signing hash of the ChannelConfig; " +
+  about: "Authorizations: the salt commits to client, node, opening and expiry (20 + 20 + 32 + 8 " +
+    "bytes, big-endian, keccak-256); the channel id is the EIP-712 signing hash of the ChannelConfig; " +
     "the payer signs the Voucher. Both authorizers are the parties themselves. Made with viem.",
   type_hashes: Object.fromEntries(Object.keys(types).map((name) => [name, {
     type: typeString(name), hash: keccak256(toHex(typeString(name))),

@@ -74,7 +74,7 @@ impl<S: Store> Parts<'_, S> {
         Ok(())
     }
 
-    pub(super) fn party(&self) -> LaneParty {
+    pub(crate) fn party(&self) -> LaneParty {
         LaneParty {
             node: self.keys.wallet.address(),
             cash: self.keys.cash,

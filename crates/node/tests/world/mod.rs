@@ -14,8 +14,8 @@ use bytes::Bytes;
 use layer_minus_delivery::{ConsumerId, Mode};
 use layer_minus_message::{
     Acceptance, Answer, Authorization, Card, CardBody, Chain, Command, CommandSigner, InboxToken,
-    Listen, NodeRecord, Prices, Reason, RecordBody, Registration, SignedDocument, Standing,
-    VerifiedCommand, letter::sha256,
+    LaneParty, Listen, NodeRecord, Prices, Reason, RecordBody, Registration, SignedDocument,
+    Standing, VerifiedCommand, letter::sha256,
 };
 use layer_minus_node::{
     Batch, ConnectionId, Effect, Event, Mark, Node, NodeConfig, NodeKeys, Request, RequestId,
@@ -137,7 +137,10 @@ impl World {
 
     pub fn authorization(&mut self, wallet: &Wallet, cash: &Wallet, units: u64) -> Authorization {
         let expires_at = self.now + 90 * 24 * 3_600;
-        let receiver = self.keys.cash;
+        let receiver = LaneParty {
+            node: self.keys.wallet.address(),
+            cash: self.keys.cash,
+        };
         let chain = Chain::default();
         let client = wallet.address();
         Authorization::sign(
