@@ -28,10 +28,10 @@ Exit codes: 0 done, 1 failed, or some of it did; 2 the command line makes no sen
 
 JSON (--json): one object per line on standard output; *_units are token units as decimal strings.
   any command   {\"error\":{\"text\"}}
-                  watch         {\"channels\",\"backed_units\",\"marked_units\",\"withdrawals\",\"errors\"} for each look, then
+  watch         {\"channels\",\"backed_units\",\"marked_units\",\"withdrawals\",\"errors\"} for each look, then
                 {\"withdrawal\":{\"channel_id\",\"matures_at\",\"due_units\"}} for each that is announced
   claim         {\"transaction\",\"channels\",\"gas\"} each, with 0 channels for a transfer, and
-                {\"left_out\":{\"channel_id\",\"text\"}} for each channel that is not claimed though something is due
+                {\"left_out\":{\"channel_id\",\"text\"}} for each channel that is not claimed though it owes
   channel, deposit, withdraw
                 {\"channel_id\",\"balance_units\",\"claimed_units\",\"final_units\",\"backing_units\",
                  \"withdrawing_units\",\"matures_at\"}, after what was sent; the latter two are absent if
@@ -54,11 +54,15 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
     /// Look at the deposits of clients' channels, tell the node what they back, and mark what is settled
+    ///
+    /// A channel on which a withdrawal is announced backs nothing more, and is told with what is to be
+    /// claimed before. What goes wrong with one channel is told, and the others are looked at.
     Watch {
         #[command(flatten)]
         books: Books,
-        /// Seconds between two looks; the node counts on a deposit for three of them
-        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+        /// Seconds between two looks; the node counts on a deposit for three of them, and no longer than
+        /// for half of the channel's withdraw delay
+        #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
         every: u64,
         /// Look once and end; exit code 1 if anything went wrong
         #[arg(long)]
@@ -72,7 +76,8 @@ pub(crate) enum Task {
     /// block is final
     ///
     /// Left out and told: channels that hold nothing more than was claimed, that the contract refuses,
-    /// and those marked as settled beyond what was claimed: they were paid in another way.
+    /// and those marked as settled beyond what was claimed: they were paid in another way. What goes wrong
+    /// with one batch is told at the end, and the others are sent.
     Claim {
         #[command(flatten)]
         books: Books,

@@ -290,7 +290,9 @@ async fn neither_a_short_delay_nor_an_announced_withdrawal_backs_anything() {
     let folder = tempfile::tempdir().unwrap();
     let (mut desk, program) = open(&mut world, folder.path());
     let hasty = desk.join(&mut world, 5, 900);
-    let emil = desk.join(&mut world, 5, 30 * DAY);
+    let mut emil = Client::new(&mut world, 30 * DAY);
+    emil.lasts = 7 * DAY;
+    let emil = desk.admit(&mut world, emil, 5);
     for client in [&hasty, &emil] {
         let terms = desk.terms(client);
         world.payer.deposit(&terms, 100).await.unwrap();
@@ -329,6 +331,14 @@ async fn neither_a_short_delay_nor_an_announced_withdrawal_backs_anything() {
     world.payer.cancel_withdrawal(&terms).await.unwrap();
     world.mine(100).await;
     assert_eq!(backed(&watch()), "100");
+    // What he took back backs nothing, though he still owes.
+    let answer = desk.command(&mut world, &emil, Command::Revoke);
+    assert!(matches!(answer, Answer::Revoked(_)), "{answer:?}");
+    let lines = watch();
+    assert_eq!(
+        (backed(&lines), &lines[0]["channels"]),
+        (json!("0"), &json!(0))
+    );
     assert_eq!(admin::verify(desk.node.store()).unwrap(), Ok(()));
 }
 

@@ -33,8 +33,10 @@ const SMALL: u32 = 16_000;
 pub(crate) struct Client {
     pub(crate) wallets: Wallets,
     pub(crate) identity: Identity,
-    /// Of his channel, seconds.
+    /// The withdraw delay of its channel, seconds.
     delay: u64,
+    /// How long its authorization lasts, seconds.
+    pub(crate) lasts: u64,
 }
 
 /// The node, as its clients come to it.
@@ -159,11 +161,13 @@ impl Desk {
             wallets,
             identity,
             delay,
+            lasts,
         } = client;
         let made = identity.registration(wallets, &self.record, &terms, self.now, &mut world.rng);
         let mut registration = made.unwrap().1;
         let paper = &mut registration.authorization;
         paper.withdraw_delay_secs = *delay;
+        paper.expires_at = self.now + *lasts;
         paper
             .resign(&wallets.cash, wallets.wallet.address(), limit)
             .unwrap();
@@ -185,7 +189,12 @@ impl Desk {
 
     /// A client with a channel of this withdraw delay, and as much credit as its limit.
     pub(crate) fn join(&mut self, world: &mut World, limit: u64, delay: u64) -> Client {
-        let mut client = Client::new(world, delay);
+        let client = Client::new(world, delay);
+        self.admit(world, client, limit)
+    }
+
+    /// The same, of a client who is there.
+    pub(crate) fn admit(&mut self, world: &mut World, mut client: Client, limit: u64) -> Client {
         let wallet = client.wallets.wallet.address();
         admin::grant(self.node.store_mut(), wallet, limit * 1_000_000).unwrap();
         let challenge = self.ask(world, &mut client, limit);
@@ -261,6 +270,7 @@ impl Client {
             wallets,
             identity,
             delay,
+            lasts: 180 * 86_400,
         }
     }
 }
