@@ -8,7 +8,7 @@ use std::{
 
 use clap::{Args as Group, Parser, Subcommand};
 use layer_minus_client_sdk::money::parse_usd;
-use layer_minus_message::{channel::PUSD_PER_TOKEN_UNIT, text};
+use layer_minus_message::{channel::PUSD_PER_TOKEN_UNIT, limits::WITHDRAW_DELAY_SECS};
 use layer_minus_settlement::Channel;
 use layer_minus_wallet::{Address, Wallet, keystore::Keystore, parse_address};
 use serde::Deserialize;
@@ -24,12 +24,14 @@ const AFTER_HELP: &str = "\
 'client --json channel' prints, or '-' for standard input. Amounts are US dollars in steps of a token
 unit, 0.000001; the token has 6 decimals.
 
-Exit codes: 0 done, 1 failed, 2 the command line makes no sense.
+Exit codes: 0 done, 1 failed, or some of it did; 2 the command line makes no sense.
 
 JSON (--json): one object per line on standard output; *_units are token units as decimal strings.
   any command   {\"error\":{\"text\"}}
-  watch         {\"channels\",\"backed_units\",\"marked_units\"} for each look
-  claim         {\"transaction\",\"channels\",\"gas\"} each
+  watch         {\"channels\",\"backed_units\",\"marked_units\",\"withdrawals\",\"errors\"} for each look, then
+                {\"withdrawal\":{\"channel_id\",\"matures_at\",\"due_units\"}} for each that is announced
+  claim         {\"transaction\",\"channels\",\"gas\"} each, with 0 channels for a transfer, and
+                {\"left_out\":{\"channel_id\",\"text\"}} for each channel that is not claimed though it owes
   channel, deposit, withdraw
                 {\"channel_id\",\"balance_units\",\"claimed_units\",\"final_units\",\"backing_units\",
                  \"withdrawing_units\",\"matures_at\"}, after what was sent; the latter two are absent if
@@ -52,26 +54,45 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
     /// Look at the deposits of clients' channels, tell the node what they back, and mark what is settled
+    ///
+    /// A channel on which a withdrawal is announced backs nothing more, and is told with what is to be
+    /// claimed before. What goes wrong with one channel is told, and the others are looked at.
     Watch {
         #[command(flatten)]
         books: Books,
-        /// Seconds between two looks; the node counts on a deposit for three of them
-        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+        /// Seconds between two looks; the node counts on a deposit for three of them, and no longer than
+        /// for half of the channel's withdraw delay
+        #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
         every: u64,
-        /// Look once and end
+        /// Look once and end; exit code 1 if anything went wrong
         #[arg(long)]
         once: bool,
+        /// Shortest withdraw delay of a channel that backs anything: so long there is to claim once a
+        /// withdrawal is announced. The client chooses the delay, a day if nothing is said
+        #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = delay())]
+        min_delay: u64,
     },
-    /// Claim all that is due on this contract; 'watch' marks it once its block is final
+    /// Claim what is due on this contract, of each channel as much as it holds; 'watch' marks it once its
+    /// block is final
+    ///
+    /// Left out and told: channels that hold nothing more than was claimed, that the contract refuses,
+    /// and those marked as settled beyond what was claimed: they were paid in another way. What goes wrong
+    /// with one batch is told at the end, and the others are sent.
     Claim {
         #[command(flatten)]
         books: Books,
         /// Who sends: the receiver of the claims, or its authorizer
         #[command(flatten)]
         sender: Sender,
-        /// Also transfer what was claimed to the receiver
+        /// Also transfer to the receiver what was claimed, now or earlier
         #[arg(long)]
         pay_out: bool,
+        /// Least increase of a channel that is worth its gas; any is where a withdrawal is announced
+        #[arg(long, value_name = "USD", default_value = "0.01", value_parser = units)]
+        at_least: u64,
+        /// Claim again and again, so many seconds apart, until Ctrl-C
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+        every: Option<u64>,
     },
     /// Show what a channel holds
     Channel {
@@ -144,9 +165,6 @@ impl Sender {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Paper {
     pub(crate) channel: Channel,
-    /// Last second of the authorization on it, unix time.
-    #[serde(with = "text::decimal")]
-    pub(crate) authorized_until: u64,
 }
 
 /// Reads a channel.
@@ -175,6 +193,11 @@ fn read(path: &Path) -> Result<Zeroizing<String>, AgentError> {
         return Err(failed(io::ErrorKind::FileTooLarge.into()));
     }
     fs::read_to_string(path).map(Zeroizing::new).map_err(failed)
+}
+
+/// A withdraw delay as contracts take it.
+fn delay() -> clap::builder::RangedU64ValueParser {
+    clap::value_parser!(u64).range(WITHDRAW_DELAY_SECS)
 }
 
 /// Dollars as token units.

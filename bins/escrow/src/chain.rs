@@ -1,11 +1,16 @@
 //! The way to a chain.
 
+use std::time::Duration;
+
 use alloy_network::EthereumWallet;
 use alloy_provider::{DynProvider, Provider as _, ProviderBuilder};
 use layer_minus_escrow::CashSigner;
 use layer_minus_wallet::Wallet;
 
 use crate::error::AgentError;
+
+/// How long the chain's node may take for one answer. One that hangs must not stop whoever asks it.
+const RPC_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A provider over plain HTTP, which signs if there is a wallet.
 pub(crate) fn provider(rpc: &str, wallet: Option<Wallet>) -> Result<DynProvider, AgentError> {
@@ -16,7 +21,10 @@ pub(crate) fn provider(rpc: &str, wallet: Option<Wallet>) -> Result<DynProvider,
             "only http://… is spoken: run the chain's node, or a proxy to it, on this machine";
         return Err(wrong(text.to_owned()));
     }
-    let http = reqwest::Client::builder().no_proxy().build();
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(RPC_TIMEOUT)
+        .build();
     let http = http.map_err(|error| wrong(error.to_string()))?;
     let builder = ProviderBuilder::default();
     Ok(match wallet {

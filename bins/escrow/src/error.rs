@@ -42,6 +42,12 @@ pub(crate) enum AgentError {
     /// The address of the chain's node.
     #[error("--rpc: {0}")]
     Rpc(String),
+    /// What the chain's node shows may be long gone.
+    #[error("the chain's node stands still: its latest block is {secs} s old")]
+    StandsStill { secs: u64 },
+    /// Some of it went wrong, the rest was done.
+    #[error("{count} errors, the first: {first}")]
+    Some { count: usize, first: String },
     /// The chain or the contract.
     #[error(transparent)]
     Escrow(#[from] EscrowError),

@@ -9,28 +9,35 @@
 
 mod agent;
 mod args;
+mod books;
 mod chain;
+mod claim;
 mod error;
 mod payer;
+mod tell;
+mod watch;
 
-use std::{path::Path, process::ExitCode, time::Duration};
+use std::{path::Path, pin::pin, process::ExitCode, time::Duration};
 
 use clap::Parser as _;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use agent::Agent;
-use args::{Args, Books, Sender, Task};
+use args::{Args, Sender, Task};
+use claim::Claiming;
 use error::AgentError;
 use payer::Payer;
+use tell::Tell;
+use watch::Watching;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let Args { rpc, json, task } = Args::parse();
-    match (Program { rpc, json }).run(task).await {
+    let tell = Tell { json };
+    match (Program { rpc, tell }).run(task).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tell(
-                json,
+            tell.say(
                 &format!("error: {error}"),
                 &json!({ "error": { "text": error.to_string() } }),
             );
@@ -42,18 +49,37 @@ async fn main() -> ExitCode {
 /// What every command needs.
 struct Program {
     rpc: String,
-    json: bool,
+    tell: Tell,
 }
 
 impl Program {
     async fn run(&self, task: Task) -> Result<(), AgentError> {
         match task {
-            Task::Watch { books, every, once } => self.watch(&books, every, once).await,
+            Task::Watch {
+                books,
+                every,
+                once,
+                min_delay,
+            } => {
+                let mut agent = Agent::open(&self.rpc, &books, None).await?;
+                let watching = Watching { every, min_delay };
+                let look = async || agent.look(watching).await.tell(self.tell);
+                repeat((!once).then_some(every), look).await
+            }
             Task::Claim {
                 books,
                 sender,
                 pay_out,
-            } => self.claim(&books, &sender, pay_out).await,
+                at_least,
+                every,
+            } => {
+                let agent = Agent::open(&self.rpc, &books, Some(sender.wallet()?)).await?;
+                let claiming = Claiming {
+                    at_least_units: at_least,
+                    pay_out,
+                };
+                repeat(every, async || agent.claim(claiming, self.tell).await).await
+            }
             Task::Channel { channel } => {
                 let payer = self.payer(&channel, None).await?;
                 self.held(&payer).await
@@ -84,65 +110,6 @@ impl Program {
         }
     }
 
-    async fn watch(&self, books: &Books, every: u64, once: bool) -> Result<(), AgentError> {
-        let mut agent = Agent::open(&self.rpc, books, None).await?;
-        // Three looks may fail before the node stops counting on what was seen.
-        let certain_secs = every.saturating_mul(3);
-        loop {
-            match agent.look(certain_secs).await {
-                Ok(looked) => self.tell(
-                    &format!(
-                        "{} channels backed with {} units in all, {} units marked as settled",
-                        looked.channels, looked.backed_units, looked.marked_units
-                    ),
-                    &json!({
-                        "channels": looked.channels,
-                        "backed_units": looked.backed_units.to_string(),
-                        "marked_units": looked.marked_units.to_string(),
-                    }),
-                ),
-                Err(error) if once => return Err(error),
-                // The next look may do better.
-                Err(error) => eprint(&format!("error: {error}")),
-            }
-            if once {
-                return Ok(());
-            }
-            tokio::select! {
-                () = tokio::time::sleep(Duration::from_secs(every)) => {}
-                _ = tokio::signal::ctrl_c() => return Ok(()),
-            }
-        }
-    }
-
-    async fn claim(&self, books: &Books, sender: &Sender, pay_out: bool) -> Result<(), AgentError> {
-        let agent = Agent::open(&self.rpc, books, Some(sender.wallet()?)).await?;
-        let plan = agent.plan()?;
-        let told = plan
-            .left
-            .iter()
-            .filter(|left| !agent::is_expected(&left.why));
-        told.for_each(|left| eprint(&format!("left out: {}", left.why)));
-        let claimed = agent.claim(&plan, pay_out).await?;
-        for batch in &claimed {
-            self.tell(
-                &format!(
-                    "{}: {} channels, {} gas",
-                    batch.transaction, batch.channels, batch.gas
-                ),
-                &json!({
-                    "transaction": batch.transaction.to_string(),
-                    "channels": batch.channels,
-                    "gas": batch.gas,
-                }),
-            );
-        }
-        if claimed.is_empty() {
-            eprint("nothing is due on this contract");
-        }
-        Ok(())
-    }
-
     async fn payer(&self, channel: &Path, sender: Option<&Sender>) -> Result<Payer, AgentError> {
         let paper = args::paper(channel)?;
         let wallet = sender.map(Sender::wallet).transpose()?;
@@ -151,25 +118,31 @@ impl Program {
 
     async fn held(&self, payer: &Payer) -> Result<(), AgentError> {
         let (text, value) = payer.held().await?.told();
-        self.tell(&text, &value);
+        self.tell.say(&text, &value);
         Ok(())
     }
-
-    fn tell(&self, text: &str, value: &Value) {
-        tell(self.json, text, value);
-    }
 }
 
-#[allow(clippy::print_stdout)] // what the program is for
-fn tell(json: bool, text: &str, value: &Value) {
-    if json {
-        println!("{value}");
-    } else {
-        println!("{text}");
+/// Does it once; or again and again until Ctrl-C, and what went wrong with one round, which that round
+/// told, may go better in the next.
+async fn repeat(
+    every: Option<u64>,
+    mut round: impl AsyncFnMut() -> Result<(), AgentError>,
+) -> Result<(), AgentError> {
+    let Some(secs) = every else {
+        return round().await;
+    };
+    // One for all rounds, so that it is also heard while nobody waits for it.
+    let mut stop = pin!(tokio::signal::ctrl_c());
+    loop {
+        let turn = async {
+            // It was told.
+            let _ = round().await;
+            tokio::time::sleep(Duration::from_secs(secs)).await;
+        };
+        tokio::select! {
+            () = turn => {}
+            _ = &mut stop => return Ok(()),
+        }
     }
-}
-
-#[allow(clippy::print_stderr)] // for whoever watches it
-fn eprint(text: &str) {
-    eprintln!("{text}");
 }

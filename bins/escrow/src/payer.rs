@@ -14,8 +14,6 @@ use crate::{args::Paper, chain, error::AgentError};
 pub(crate) struct Payer {
     escrow: Escrow<DynProvider>,
     channel: Channel,
-    /// Last second of the authorization on it, unix time.
-    authorized_until: u64,
 }
 
 /// What it holds, and what that is worth.
@@ -82,11 +80,7 @@ impl Payer {
         if found != wanted {
             return Err(AgentError::OtherChain { wanted, found });
         }
-        Ok(Self {
-            escrow,
-            channel,
-            authorized_until: paper.authorized_until,
-        })
+        Ok(Self { escrow, channel })
     }
 
     pub(crate) async fn held(&self) -> Result<Held, AgentError> {
@@ -94,7 +88,8 @@ impl Payer {
         Ok(Held {
             channel_id: self.channel.id().map_err(EscrowError::from)?.to_string(),
             views,
-            backing_units: views.backing_units(self.authorized_until),
+            // As the node counts it: nothing once a withdrawal is announced, whenever that matures.
+            backing_units: views.backing_units(u64::MAX),
         })
     }
 

@@ -163,6 +163,8 @@ async fn a_person_deposits_is_served_and_takes_the_rest_back() {
     let claim = [
         "claim",
         "--pay-out",
+        "--at-least",
+        "0.000001",
         "--keystore",
         keystore,
         "--password-file",

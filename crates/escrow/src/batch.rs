@@ -35,13 +35,24 @@ pub struct Batch {
     pub claims: Vec<Contract::Claim>,
 }
 
+impl Batch {
+    /// Takes a channel out; false if it is not in there.
+    pub fn leave_out(&mut self, channel_id: B256) -> bool {
+        let before = self.claims.len();
+        self.claims.retain(|row| row.channelId != channel_id);
+        self.claims.len() < before
+    }
+}
+
 impl Settlement for OnEscrow {
     type Work = Batch;
 
     /// Batches per receiver. Claims of another chain, contract, token or receiver are left.
     ///
     /// Whether the deposits suffice only the chain knows: a batch with a claim beyond its deposit
-    /// is refused as a whole and names the channel; leave that one out and plan again.
+    /// is refused as a whole and names the channel ([`Refusal::of_channel`](crate::Refusal::of_channel)).
+    /// So give claims that are capped at what the channels hold, and if one is refused all the same,
+    /// [`leave it out`](Batch::leave_out) and send the rest.
     fn plan(&self, claims: &[Claim]) -> Plan<Batch> {
         let (good, mut left) = check(claims);
         let mut payees: BTreeMap<_, Vec<Checked<'_>>> = BTreeMap::new();

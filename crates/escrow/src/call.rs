@@ -1,5 +1,7 @@
 //! Calling the contract over any provider of `alloy`.
 
+use std::time::Duration;
+
 use alloy_contract::SolCallBuilder;
 use alloy_eips::BlockId;
 use alloy_network::{Ethereum, ReceiptResponse};
@@ -14,6 +16,9 @@ use crate::{
     Batch, Deposit, EscrowError, Views, Withdrawal,
     bindings::{Erc20, Escrow as Contract},
 };
+
+/// How long a transaction is waited for. One that is dropped by the chain's nodes never gets a receipt.
+pub const RECEIPT_WAIT: Duration = Duration::from_secs(600);
 
 /// The contract, as one caller sees it. The provider signs for that caller, or the chain's node
 /// does. Every call is tried without sending first, so that what the contract refuses costs nothing.
@@ -72,6 +77,19 @@ impl<P: Provider> Escrow<P> {
             chain_id: chain_id.map_err(alloy_contract::Error::from)?,
             contract: self.contract,
             token,
+        })
+    }
+
+    /// The time of the latest block, unix seconds. What lies far behind the clock is a chain's node
+    /// that stands still: it shows what may be long gone.
+    ///
+    /// # Errors
+    /// [`EscrowError::NoBlock`], [`EscrowError::Chain`].
+    pub async fn latest_time(&self) -> Result<u64, EscrowError> {
+        let block = self.provider.get_block(BlockId::latest()).await;
+        let block = block.map_err(alloy_contract::Error::from)?;
+        block.map_or(Err(EscrowError::NoBlock), |block| {
+            Ok(block.header.timestamp)
         })
     }
 
@@ -184,13 +202,26 @@ impl<P: Provider> Escrow<P> {
         })
     }
 
-    /// What a channel holds, as the latest and the last final block say.
+    /// What a channel holds at the latest block: what can be claimed now.
+    ///
+    /// # Errors
+    /// As [`deposit_at`](Self::deposit_at).
+    pub async fn latest(&self, channel: &Channel) -> Result<Deposit, EscrowError> {
+        self.deposit_at(channel, BlockId::latest()).await
+    }
+
+    /// What a channel holds, as the latest and the last final block say. Of a channel that is empty
+    /// only the latest block is asked: the worse view counts, and there is none.
     ///
     /// # Errors
     /// As [`deposit_at`](Self::deposit_at).
     pub async fn views(&self, channel: &Channel) -> Result<Views, EscrowError> {
+        let latest = self.latest(channel).await?;
+        if latest == Deposit::default() {
+            return Ok(Views::default());
+        }
         Ok(Views {
-            latest: self.deposit_at(channel, BlockId::latest()).await?,
+            latest,
             last_final: self.deposit_at(channel, BlockId::finalized()).await?,
         })
     }
@@ -243,7 +274,8 @@ impl<P: Provider> Escrow<P> {
     ) -> Result<Done, EscrowError> {
         let call = call.from(self.caller);
         let gas = call.estimate_gas().await?;
-        let receipt = call.gas(gas).send().await?.get_receipt().await?;
+        let sent = call.gas(gas).send().await?;
+        let receipt = sent.with_timeout(Some(RECEIPT_WAIT)).get_receipt().await?;
         let transaction = receipt.transaction_hash();
         match receipt.status() {
             true => Ok(Done {

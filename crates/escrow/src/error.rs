@@ -22,6 +22,9 @@ pub enum EscrowError {
     /// The transaction was sent and failed: something changed between the check and the block.
     #[error("transaction {0} failed in its block")]
     Failed(TxHash),
+    /// The node of the chain knows no block.
+    #[error("chain: its node knows no latest block")]
+    NoBlock,
     /// The node of the chain could not be asked, or gave no sense.
     #[error("chain: {0}")]
     Chain(Box<alloy_contract::Error>),
@@ -97,6 +100,20 @@ pub enum Refusal {
     /// Amounts that only a token of absurd supply has.
     #[error("amounts do not fit")]
     Overflow,
+}
+
+impl Refusal {
+    /// The channel because of which a whole batch was refused, if it is because of one.
+    #[must_use]
+    pub const fn of_channel(&self) -> Option<B256> {
+        match *self {
+            Self::BadSignature(channel_id)
+            | Self::NoChannel { channel_id, .. }
+            | Self::OverLimit(channel_id)
+            | Self::OverDeposit(channel_id) => Some(channel_id),
+            _ => None,
+        }
+    }
 }
 
 impl From<Reverts> for Refusal {

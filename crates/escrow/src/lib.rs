@@ -11,6 +11,7 @@
 //! | turn claims into batches, and know what to mark after | [`OnEscrow`], a [`Settlement`] |
 //! | send a batch, be paid, refund; deposit, withdraw | [`Escrow`] |
 //! | know what a client's deposit is worth | [`Escrow::views`], [`Views::backing_units`] |
+//! | know whether the chain's node stands still | [`Escrow::latest_time`] |
 //! | sign transactions with a wallet of Layer Minus | [`CashSigner`] |
 //! | see the contract itself | [`bindings`] |
 //!
@@ -26,7 +27,8 @@
 //!
 //! A withdrawal matures no sooner than the channel's delay after its announcement. A node that
 //! looks at its channels more often than the shortest delay it accepts, and claims where a withdrawal
-//! is announced, loses nothing.
+//! is announced, loses nothing. Where work is done later than it was accepted, as mail is delivered
+//! that was reserved for, let any announcement end the backing: give `u64::MAX` as the end.
 //!
 //! [`Authorization::sign`]: layer_minus_message::Authorization::sign
 //! [`Settlement`]: layer_minus_settlement::Settlement
@@ -39,7 +41,7 @@ mod error;
 mod signer;
 
 pub use batch::{BATCH_CHANNELS_MAX, Batch, OnEscrow};
-pub use call::{Done, Escrow};
+pub use call::{Done, Escrow, RECEIPT_WAIT};
 pub use deposit::{Deposit, Views, Withdrawal};
 pub use error::{EscrowError, Refusal};
 pub use signer::CashSigner;

@@ -27,8 +27,14 @@ pub(crate) struct Anvil {
 impl Anvil {
     /// Starts a chain on a free port of the loopback interface.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same, told more.
+    pub(crate) fn start_with(words: &[&str]) -> Option<Self> {
         let mut process = Command::new(binary(&installation()?)?)
             .args(["--host", "127.0.0.1", "--port", "0", "--accounts", "1"])
+            .args(words)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
