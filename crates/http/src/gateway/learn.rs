@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use layer_minus_message::{NodeRecord, SignedDocument};
 use layer_minus_packet::Recipient;
 use layer_minus_routing::{Inserted, Source};
+use layer_minus_wallet::Address;
 use tokio::sync::Notify;
 use tracing::debug;
 
@@ -68,17 +69,31 @@ impl Gateway {
             return;
         }
         let gateway = Arc::clone(self);
-        tokio::spawn(async move {
-            let key = Recipient::from(record.certificate.encryption_key());
-            let reach = match source {
-                Source::Configured => Reach::Anywhere,
-                _ => gateway.reach_of_others(),
-            };
-            match gateway.prove(&record, &key, reach).await {
-                Some((proved, url)) => gateway.take_told(proved, &url, source),
-                None => debug!(node = %record.node(), "a told record was not proved"),
-            }
-        });
+        tokio::spawn(async move { gateway.take_proved(&record, source).await });
+    }
+
+    /// Asks a node for its newest record, because it does not do what the known one says.
+    pub(crate) async fn look_again(&self, node: &Address) {
+        let known = {
+            let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+            let entry = table.entry(node);
+            entry.map(|entry| (entry.record.clone(), entry.source))
+        };
+        if let Some((record, source)) = known {
+            self.take_proved(&record, source).await;
+        }
+    }
+
+    async fn take_proved(&self, record: &NodeRecord, source: Source) {
+        let key = Recipient::from(record.certificate.encryption_key());
+        let reach = match source {
+            Source::Configured => Reach::Anywhere,
+            _ => self.reach_of_others(),
+        };
+        match self.prove(record, &key, reach).await {
+            Some((proved, url)) => self.take_told(proved, &url, source),
+            None => debug!(node = %record.node(), "a told record was not proved"),
+        }
     }
 
     /// Where the known record of that node came from, if it is an older one.

@@ -71,13 +71,38 @@ impl Gateway {
         tokio::spawn(async move { gateway.collect_from(&hop, stopped).await });
     }
 
-    async fn collect_from(&self, hop: &NextHop, stopped: bool) {
+    async fn collect_from(self: &Arc<Self>, hop: &NextHop, stopped: bool) {
         let held = self.node.peer(&hop.node).and_then(|peer| peer.held);
         let answer = self.tell(hop, &Command::Collect { held, stopped }).await;
-        match answer {
-            Ok(Answer::Lane(note)) => self.node.note(hop.node, note),
-            Ok(_) => debug!(next = %hop.node, "it promised nothing"),
-            Err(error) => debug!(next = %hop.node, kind = error.kind(), "it was not asked"),
+        let is_elsewhere = match answer {
+            Ok(Answer::Lane(note)) => {
+                let known = held.map(|held| held.channel);
+                let promised = note.voucher.map(|voucher| voucher.channel);
+                self.node.note(hop.node, note);
+                promised.is_some() && promised != known
+            }
+            Ok(_) => {
+                debug!(next = %hop.node, "it promised nothing");
+                true
+            }
+            Err(error) => {
+                debug!(next = %hop.node, kind = error.kind(), "it was not asked");
+                false
+            }
+        };
+        // Nothing is forwarded to it, so that nothing else would open the lane anew.
+        if stopped && is_elsewhere {
+            self.join_again(hop).await;
+        }
+    }
+
+    /// A node lost its rows, or is paid on another channel, as with another cash wallet: what it says now is
+    /// asked for, and a lane is opened on that.
+    async fn join_again(self: &Arc<Self>, hop: &NextHop) {
+        self.look_again(&hop.node).await;
+        if let Some(hop) = self.hop_to(&hop.node) {
+            self.lanes.close(&hop.node);
+            self.lane_to(&hop, true).await;
         }
     }
 }

@@ -79,6 +79,14 @@ impl Lanes {
         }
     }
 
+    /// The next packet opens another lane.
+    pub(crate) fn close(&self, node: &Address) {
+        let slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Ok(mut state)) = slots.get(node).map(|slot| slot.try_lock()) {
+            *state = State::Closed;
+        }
+    }
+
     pub(crate) fn remove_expired(&self, now: u64) {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         slots.retain(|_, slot| match slot.try_lock().as_deref() {

@@ -157,3 +157,40 @@ async fn who_is_only_told_of_opens_no_lane() {
     outgoing.pending.answer(&raw.body).unwrap();
     assert_eq!(bearers(), 0);
 }
+
+/// Nothing was forwarded to it any more, and so nothing opened the lane on which it would have paid.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_owed_too_much_and_lost_its_books_is_served_again() {
+    let limits = Limits {
+        lane_pause: std::time::Duration::from_millis(100),
+        ..Limits::default()
+    };
+    let mut places = network(&[relay(&[1]).limits(limits), recipient(&[0])]).await;
+    // Three passes earn more than the relay lets be unpromised, and the recipient promises nothing unasked.
+    let earned_by_three = 3 * 10 * SMALL as u64;
+    places[1].config.lanes.pay_at_pusd = u64::MAX;
+    places[0].config.lanes.unpromised_max_pusd = earned_by_three - 1;
+    let debtor = places.remove(1).restart(|store| store).await;
+    let creditor = places.remove(0).restart(|store| store).await;
+    let mut places = vec![creditor, debtor];
+    let mut bobo = Person::new(&places[1], &places[0]);
+    bobo.register().await;
+    bobo.status().await;
+    let debtor = places.remove(1).restart(|_| MemoryStore::new()).await;
+    places.push(debtor);
+    let ask = async || {
+        let outgoing = question(&places[1].record);
+        let kind = "application/octet-stream";
+        raw::post(places[0].addr, kind, &outgoing.packet)
+            .await
+            .status
+    };
+    assert_ne!(ask().await, 200, "it owes too much");
+    for _ in 0..100 {
+        if ask().await == 200 {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("it is not served again");
+}
