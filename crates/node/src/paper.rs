@@ -161,10 +161,8 @@ impl<S: Store> Parts<'_, S> {
             let minimum_pusd = u64::try_from(minimum).unwrap_or(u64::MAX);
             return Err(Reason::AuthorizationTooSmall { minimum_pusd }.into());
         }
-        let ceiling = self
-            .purse()
-            .ceiling_of(wallet, paper, switch.unsecured_pusd)?;
-        Ok(self.limit_to(wallet, ceiling)?)
+        let worth = self.purse().worth(wallet, paper, switch.unsecured_pusd)?;
+        Ok(self.limit_to(wallet, worth.ceiling_pusd)?)
     }
 
     /// Writes what [`Self::switch`] worked out but for the client's own row.

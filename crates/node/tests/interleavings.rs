@@ -52,6 +52,10 @@ enum Step {
         units: u64,
         secs: u64,
     },
+    /// The payer takes back what was not claimed, whether or not the node claimed before.
+    Withdraw {
+        claimed: bool,
+    },
     Leave,
     Register,
     Clock {
@@ -77,6 +81,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (1_u64..60).prop_map(|units| Step::Grant { units }),
         5 => (prop_oneof![0_u64..20, 20_u64..300], HOUR_SECS..3 * DAY_SECS)
             .prop_map(|(units, secs)| Step::Deposit { units, secs }),
+        3 => any::<bool>().prop_map(|claimed| Step::Withdraw { claimed }),
         1 => Just(Step::Leave),
         2 => Just(Step::Register),
         3 => prop_oneof![0..HOUR_SECS, HOUR_SECS..2 * DAY_SECS].prop_map(|secs| Step::Clock { secs }),
@@ -121,6 +126,7 @@ struct Play {
     /// The most that it ever held.
     deposits_max: BTreeMap<[u8; 32], u64>,
     letters: u64,
+    letters_to: BTreeMap<u64, layer_minus_wallet::Address>,
 }
 
 impl Play {
@@ -147,6 +153,7 @@ impl Play {
             deposits: BTreeMap::new(),
             deposits_max: BTreeMap::new(),
             letters: 0,
+            letters_to: BTreeMap::new(),
         };
         for who in 0..2 {
             // More is signed than is granted: when the escrow is gone the paper is worth less.
@@ -176,11 +183,16 @@ impl Play {
 
     /// By the definitions: up to how much the account may be used.
     fn ceiling(&self, who: usize) -> u128 {
+        match self.clients[who].paper {
+            Some(paper) if !paper.revoked && paper.expires_at >= self.world.now => self.worth(who),
+            _ => 0,
+        }
+    }
+
+    /// What can still be claimed, also on paper that expired or was taken back.
+    fn worth(&self, who: usize) -> u128 {
         let client = &self.clients[who];
         let Some(paper) = client.paper else { return 0 };
-        if paper.revoked || paper.expires_at < self.world.now {
-            return 0;
-        }
         let others = client.past.iter().filter(|(id, _)| **id != paper.channel);
         let taken: u128 = others.map(|(_, past)| past.unsecured).sum();
         let backed = self.deposit(&paper.channel) + client.granted.saturating_sub(taken);
@@ -262,7 +274,18 @@ impl Play {
         let before: Vec<_> = (0..self.clients.len())
             .map(|who| (self.account(who).1, self.ceiling(who)))
             .collect();
+        let charged_before: Vec<_> = (0..self.clients.len())
+            .map(|who| self.account(who).0)
+            .collect();
         let effects = self.act(who, step);
+        for (who, charged_before) in charged_before.into_iter().enumerate() {
+            // A tick begins pushes first, and charges what expires then.
+            let charged = match step {
+                Step::Clock { .. } => charged_before,
+                _ => self.account(who).0,
+            };
+            self.check_pushes(who, &effects, charged);
+        }
         for client in &mut self.clients {
             if let Some(stream) = &mut client.stream {
                 stream.take(&effects);
@@ -273,6 +296,28 @@ impl Play {
         }
         for (who, (used_before, ceiling_before)) in before.into_iter().enumerate() {
             self.check(who, used_before, ceiling_before);
+        }
+    }
+
+    /// No push is begun that cannot be claimed once it is charged. A client has one stream here.
+    fn check_pushes(&self, who: usize, effects: &[layer_minus_node::Effect], charged: u128) {
+        let address = self.clients[who].person.address();
+        for effect in effects {
+            let layer_minus_node::Effect::Push {
+                packet, size_bytes, ..
+            } = effect
+            else {
+                continue;
+            };
+            let letter: [u8; 8] = packet.message.as_ref().try_into().unwrap();
+            if self.letters_to[&u64::from_be_bytes(letter)] != address {
+                continue;
+            }
+            let (price, worth) = (20 * u128::from(*size_bytes), self.worth(who));
+            assert!(
+                charged + price <= worth,
+                "pushed at {charged} + {price} p$ charged, {worth} p$ can be claimed"
+            );
         }
     }
 
@@ -324,6 +369,7 @@ impl Play {
         match step {
             Step::Mail { small } => {
                 self.letters += 1;
+                self.letters_to.insert(self.letters, address);
                 let message = self.letters.to_be_bytes();
                 let size = if small { SMALL } else { LARGE };
                 let client = &mut self.clients[who];
@@ -414,18 +460,10 @@ impl Play {
                 self.clients[who].granted += u128::from(pusd);
                 Vec::new()
             }
-            Step::Deposit { units, secs } => {
-                let person = &self.clients[who].person;
-                let channel = person.authorization.channel_id(address).unwrap().0;
-                let until = self.world.now + secs;
-                self.deposits.insert(channel, (units, until));
-                let most = self.deposits_max.entry(channel).or_default();
-                *most = units.max(*most);
-                self.world.run(vec![Event::Backing {
-                    channel,
-                    units,
-                    until,
-                }])
+            Step::Deposit { units, secs } => self.deposit_is(who, units, secs),
+            Step::Withdraw { claimed } => {
+                let units = if claimed { self.claimable(who) } else { 0 };
+                self.deposit_is(who, units, DAY_SECS)
             }
             Step::Leave => {
                 let (id, effects) = self.world.command_on(address, Command::Unregister, None);
@@ -446,6 +484,30 @@ impl Play {
                 Vec::new()
             }
         }
+    }
+
+    /// Whole units that are charged on the client's channel, and that its deposit covers now.
+    fn claimable(&self, who: usize) -> u64 {
+        let Some(paper) = self.clients[who].paper else {
+            return 0;
+        };
+        let units = (self.account(who).0 - paper.base).min(self.deposit(&paper.channel));
+        u64::try_from(units / UNIT_PUSD).unwrap()
+    }
+
+    /// The chain was looked at: so much can be claimed on the client's channel in all.
+    fn deposit_is(&mut self, who: usize, units: u64, secs: u64) -> Vec<layer_minus_node::Effect> {
+        let person = &self.clients[who].person;
+        let channel = person.authorization.channel_id(person.address()).unwrap().0;
+        let until = self.world.now + secs;
+        self.deposits.insert(channel, (units, until));
+        let most = self.deposits_max.entry(channel).or_default();
+        *most = units.max(*most);
+        self.world.run(vec![Event::Backing {
+            channel,
+            units,
+            until,
+        }])
     }
 
     fn register(&mut self, who: usize) -> Vec<layer_minus_node::Effect> {

@@ -1,0 +1,146 @@
+//! What is delivered can be cashed: deposits that go, channels that are left, and how many of them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod world;
+
+use layer_minus_delivery::Mode;
+use layer_minus_message::{Answer, Authorization, Command, Paused, Prices, Reason};
+use layer_minus_node::{Event, NodeConfig, admin};
+use world::{DOLLAR_PUSD, DOLLAR_UNITS, LARGE, Person, SMALL, Stream, World};
+
+const PASS_SMALL: u64 = 20 * SMALL as u64;
+const PASS_LARGE: u64 = 20 * LARGE as u64;
+const UNIT_PUSD: u64 = 1_000_000;
+const DAY_SECS: u64 = 24 * 3_600;
+
+fn world() -> World {
+    World::new(NodeConfig::default())
+}
+
+fn channel(person: &Person) -> [u8; 32] {
+    person.authorization.channel_id(person.address()).unwrap().0
+}
+
+fn register(world: &mut World, person: &Person) -> Answer {
+    let command = world.registration(person, None);
+    let challenge = match world.command(person.address(), command) {
+        Answer::Challenge { sealed } => world::open_challenge(person, &sealed),
+        other => return other,
+    };
+    let listen = None;
+    world.command(person.address(), Command::Confirm { challenge, listen })
+}
+
+fn authorize(world: &mut World, person: &mut Person, paper: Authorization) -> Answer {
+    let command = Command::Authorize(Box::new(paper.clone()));
+    let answer = world.command(person.address(), command);
+    if matches!(answer, Answer::Authorized(_)) {
+        person.authorization = paper;
+    }
+    answer
+}
+
+/// A paper on a new channel.
+fn another(world: &mut World, person: &Person, units: u64) -> Authorization {
+    world.authorization(&person.wallet, &person.cash, units)
+}
+
+/// An escrow holds so much for a channel: the fake of a chain.
+fn deposit(world: &mut World, channel: [u8; 32], units: u64) -> Vec<layer_minus_node::Effect> {
+    let until = world.now + 90 * DAY_SECS;
+    world.run(vec![Event::Backing {
+        channel,
+        units,
+        until,
+    }])
+}
+
+/// A client who pays out of a deposit alone.
+fn depositor(world: &mut World) -> Person {
+    let person = world.person();
+    deposit(world, channel(&person), DOLLAR_UNITS);
+    let answer = register(world, &person);
+    assert!(matches!(answer, Answer::Registered(_)), "{answer:?}");
+    person
+}
+
+fn paused(stream: &Stream) -> Vec<Paused> {
+    let reasons = stream.control.iter().filter_map(|answer| match answer {
+        Answer::Paused(reason) => reason.paused(),
+        _ => None,
+    });
+    reasons.collect()
+}
+
+/// The next acknowledgement brought the next push, which nobody would ever pay for.
+#[test]
+fn what_is_reserved_waits_once_what_backed_it_was_withdrawn() {
+    let mut world = world();
+    let bobo = depositor(&mut world);
+    let mut stream = world.listen(&bobo, 1, Mode::Each);
+    for message in [b"one", b"two", b"six"] {
+        let (_, effects) = world.mail_effects(&bobo, message, LARGE);
+        stream.take(&effects);
+    }
+    assert_eq!(stream.pushed.len(), 1, "one at a time");
+    // All but what was charged is taken back: what the open stream pushes already is lost.
+    let charged = world.standing(&bobo).charged_pusd;
+    let units = charged.div_ceil(UNIT_PUSD);
+    let effects = deposit(&mut world, channel(&bobo), units);
+    stream.take(&effects);
+    world.hand(&mut stream, 1);
+    assert_eq!(stream.pushed.len(), 1);
+    assert_eq!(paused(&stream), [Paused::Unbacked]);
+    let effects = world.ack_through(&bobo, 1, 1);
+    stream.take(&effects);
+    stream.take(&world.tick(60));
+    assert_eq!(stream.pushed.len(), 1, "nor later");
+    assert_eq!(world.standing(&bobo).waiting_packets, 2);
+
+    // There is enough for one more push.
+    let charged = world.standing(&bobo).charged_pusd;
+    let units = (charged + PASS_LARGE).div_ceil(UNIT_PUSD);
+    let effects = deposit(&mut world, channel(&bobo), units);
+    stream.take(&effects);
+    assert_eq!(stream.pushed.len(), 2);
+    world.hand(&mut stream, 2);
+    assert_eq!(stream.pushed.len(), 2);
+}
+
+#[test]
+fn of_two_streams_one_goes_on_when_there_is_enough_for_one_push() {
+    let mut world = world();
+    let bobo = depositor(&mut world);
+    let mut streams = [1, 1].map(|consumer| world.listen(&bobo, consumer, Mode::Share));
+    for message in [b"one", b"two", b"six", b"ten"] {
+        let (_, effects) = world.mail_effects(&bobo, message, LARGE);
+        streams.iter_mut().for_each(|stream| stream.take(&effects));
+    }
+    deposit(&mut world, channel(&bobo), 1);
+    for stream in &mut streams {
+        let seq = stream.pushed[0].0;
+        world.hand(stream, seq);
+    }
+    let charged = world.standing(&bobo).charged_pusd;
+    let units = (charged + PASS_LARGE).div_ceil(UNIT_PUSD);
+    let effects = deposit(&mut world, channel(&bobo), units);
+    streams.iter_mut().for_each(|stream| stream.take(&effects));
+    let pushed: usize = streams.iter().map(|stream| stream.pushed.len()).sum();
+    assert_eq!(pushed, 3);
+}
+
+/// Such paper can still be cashed for what was posted on it.
+#[test]
+fn what_is_reserved_goes_on_under_paper_that_was_taken_back_while_it_is_backed() {
+    let mut world = world();
+    let bobo = depositor(&mut world);
+    let mut stream = world.listen(&bobo, 1, Mode::Each);
+    for message in [b"one", b"two"] {
+        let (_, effects) = world.mail_effects(&bobo, message, LARGE);
+        stream.take(&effects);
+    }
+    world.command(bobo.address(), Command::Revoke);
+    world.hand(&mut stream, 1);
+    assert_eq!(stream.pushed.len(), 2);
+}
