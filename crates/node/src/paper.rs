@@ -24,6 +24,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Switch {
     pub(crate) paper: PaperRow,
+    /// Whether it is on another channel than the paper before it.
+    moved: bool,
     /// The channel that is left, with what stays of it.
     left: Option<([u8; 32], ChannelRow)>,
     /// Taken from the grant by all channels that are left then.
@@ -90,11 +92,13 @@ impl<S: Store> Parts<'_, S> {
         let charged = self.tx.account(&account)?.map_or(0, |it| it.debits_posted);
         let mut unsecured = self.tx.tally(&account)?.unsecured_pusd.get();
         let mut left = None;
+        let mut moved = true;
         let paper = match old {
             Some(old) if old.channel == channel => {
                 if old.revoked {
                     return Err(Reason::Revoked.into());
                 }
+                moved = false;
                 PaperRow {
                     authorization,
                     ..old.clone()
@@ -128,6 +132,7 @@ impl<S: Store> Parts<'_, S> {
         };
         Ok(Switch {
             paper,
+            moved,
             left,
             unsecured_pusd: Sum::new(unsecured),
         })
@@ -151,7 +156,9 @@ impl<S: Store> Parts<'_, S> {
         })
     }
 
-    /// The ledger's limit under a paper that is taken on. Refused if it does not cover what is used.
+    /// The ledger's limit under a paper that is taken on. Refused if it does not cover what is used, or is
+    /// on another channel and not worth that: what is reserved is posted on the channel of that moment, and
+    /// would leave one that is backed for one that is not.
     pub(crate) fn switch_op(&self, wallet: &Address, switch: &Switch) -> Result<Op, Stop> {
         let paper = &switch.paper;
         let base = paper.base_pusd.get();
@@ -162,6 +169,9 @@ impl<S: Store> Parts<'_, S> {
             return Err(Reason::AuthorizationTooSmall { minimum_pusd }.into());
         }
         let worth = self.purse().worth(wallet, paper, switch.unsecured_pusd)?;
+        if switch.moved && worth.ceiling_pusd < used {
+            return Err(worth.not_backed().into());
+        }
         Ok(self.limit_to(wallet, worth.ceiling_pusd)?)
     }
 

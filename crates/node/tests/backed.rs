@@ -144,3 +144,47 @@ fn what_is_reserved_goes_on_under_paper_that_was_taken_back_while_it_is_backed()
     world.hand(&mut stream, 1);
     assert_eq!(stream.pushed.len(), 2);
 }
+
+/// With an allowance that makes the pass free, nothing else asked whether the new paper is worth it.
+#[test]
+fn what_is_reserved_is_not_moved_to_a_channel_that_does_not_back_it() {
+    let prices = Prices {
+        free_bytes_per_day: 3 * u64::from(SMALL),
+        ..Prices::default()
+    };
+    let mut world = World::new(NodeConfig {
+        prices,
+        ..NodeConfig::default()
+    });
+    let mut bobo = world.person();
+    // The grant is used up on a first channel.
+    let granted = 43 * UNIT_PUSD;
+    world.grant(&bobo, granted);
+    bobo.authorization = another(&mut world, &bobo, granted / UNIT_PUSD);
+    register(&mut world, &bobo);
+    world.mail(&bobo, b"one");
+    world.now += 6 * DAY_SECS;
+    world.ack_through_everything(&bobo);
+    let left = granted - world.standing(&bobo).charged_pusd;
+    assert!(left < 2 * UNIT_PUSD, "{left} p$");
+
+    // A second one has a deposit, on which mail is reserved; a third one has none.
+    let backed = another(&mut world, &bobo, 200);
+    let id = backed.channel_id(bobo.address()).unwrap().0;
+    deposit(&mut world, id, 200);
+    world.now += DAY_SECS;
+    let answer = authorize(&mut world, &mut bobo, backed);
+    assert!(matches!(answer, Answer::Authorized(_)), "{answer:?}");
+    world.mail(&bobo, b"two");
+    let bare = another(&mut world, &bobo, granted / UNIT_PUSD);
+    let answer = authorize(&mut world, &mut bobo, bare.clone());
+    assert!(
+        matches!(answer, Answer::Refused(Reason::NotBacked { .. })),
+        "{answer:?}"
+    );
+    // When nothing is reserved any more there is nothing to move.
+    world.ack_through_everything(&bobo);
+    world.now += DAY_SECS;
+    let answer = authorize(&mut world, &mut bobo, bare);
+    assert!(matches!(answer, Answer::Authorized(_)), "{answer:?}");
+}

@@ -253,6 +253,10 @@ impl Play {
             expires_at,
             revoked: false,
         });
+        if same.is_none() {
+            let (used, worth) = (self.account(who).1, self.worth(who));
+            assert!(used <= worth, "{used} p$ moved to paper worth {worth} p$");
+        }
     }
 
     fn authorize(
