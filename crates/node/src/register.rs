@@ -182,7 +182,7 @@ impl<S: Store> Parts<'_, S> {
         Ok(())
     }
 
-    fn granted(&self, wallet: &Address) -> Result<u64, StoreError> {
+    pub(crate) fn granted(&self, wallet: &Address) -> Result<u64, StoreError> {
         let granted = Granted {
             store: &*self.tx.store,
             default_credit_pusd: self.config.default_credit_pusd,

@@ -6,8 +6,8 @@ mod world;
 
 use layer_minus_delivery::Mode;
 use layer_minus_message::{Answer, Authorization, Command, Paused, Prices, Reason};
-use layer_minus_node::{Event, NodeConfig, admin};
-use world::{DOLLAR_PUSD, DOLLAR_UNITS, LARGE, Person, SMALL, Stream, World};
+use layer_minus_node::{Event, NodeConfig, admin, config::FORMER_CHANNELS_MAX};
+use world::{DOLLAR_UNITS, LARGE, Person, SMALL, Stream, World};
 
 const PASS_SMALL: u64 = 20 * SMALL as u64;
 const PASS_LARGE: u64 = 20 * LARGE as u64;
@@ -187,4 +187,121 @@ fn what_is_reserved_is_not_moved_to_a_channel_that_does_not_back_it() {
     world.now += DAY_SECS;
     let answer = authorize(&mut world, &mut bobo, bare);
     assert!(matches!(answer, Answer::Authorized(_)), "{answer:?}");
+}
+
+fn channels(world: &World) -> Vec<admin::Channel> {
+    admin::channels(world.node.store(), None, 1_000).unwrap()
+}
+
+/// Each was looked at on its chain for ever, and cost its client a pass.
+#[test]
+fn a_client_leaves_no_more_channels_uncashed_than_the_limit() {
+    let mut world = world();
+    let mut bobo = world.client();
+    let first = bobo.authorization.clone();
+    for number in 0..=FORMER_CHANNELS_MAX {
+        // More than a unit on each.
+        world.mail(&bobo, &[u8::try_from(number).unwrap()]);
+        world.ack_through_everything(&bobo);
+        let paper = another(&mut world, &bobo, DOLLAR_UNITS);
+        let answer = authorize(&mut world, &mut bobo, paper);
+        let over = Answer::Refused(Reason::OverLimit {
+            limit: "channels_per_client_max".to_owned(),
+        });
+        assert_eq!(answer == over, number == FORMER_CHANNELS_MAX, "{number}");
+    }
+    let listed = channels(&world);
+    assert_eq!(listed.len(), FORMER_CHANNELS_MAX + 1);
+    let in_use: Vec<_> = listed.iter().filter(|one| one.in_use).collect();
+    assert_eq!((in_use.len(), in_use[0].id), (1, channel(&bobo)));
+
+    // Leaving and coming back is no way around; a channel that was left is.
+    let current = bobo.authorization.clone();
+    world.command(bobo.address(), Command::Unregister);
+    bobo.authorization = another(&mut world, &bobo, DOLLAR_UNITS);
+    let answer = register(&mut world, &bobo);
+    assert!(
+        matches!(answer, Answer::Refused(Reason::OverLimit { .. })),
+        "{answer:?}"
+    );
+    bobo.authorization = current;
+    let answer = register(&mut world, &bobo);
+    assert!(matches!(answer, Answer::Registered(_)), "{answer:?}");
+    let answer = authorize(&mut world, &mut bobo, first);
+    assert!(matches!(answer, Answer::Authorized(_)), "{answer:?}");
+    let paper = another(&mut world, &bobo, DOLLAR_UNITS);
+    let answer = authorize(&mut world, &mut bobo, paper.clone());
+    assert!(matches!(answer, Answer::Refused(_)), "{answer:?}");
+
+    // When one is cashed there is room for another.
+    let cashed = channels(&world).into_iter().find(|one| !one.in_use);
+    let cashed = cashed.unwrap();
+    let units = u64::try_from(cashed.charged_pusd.get() / u128::from(UNIT_PUSD)).unwrap();
+    let now = world.now;
+    admin::settle_channel(world.node.store_mut(), &cashed.id, units, now).unwrap();
+    let answer = authorize(&mut world, &mut bobo, paper);
+    assert!(matches!(answer, Answer::Authorized(_)), "{answer:?}");
+    world.command(bobo.address(), Command::Revoke);
+    assert!(channels(&world).iter().all(|one| !one.in_use));
+}
+
+#[test]
+fn a_channel_with_less_than_a_unit_is_forgotten_when_a_grant_pays_for_it() {
+    let mut world = world();
+    let mut bobo = world.client();
+    let before = world.standing(&bobo);
+    let left = before.limit_pusd - before.charged_pusd;
+    for number in 1..=40 {
+        let paper = another(&mut world, &bobo, DOLLAR_UNITS);
+        let answer = authorize(&mut world, &mut bobo, paper);
+        let Answer::Authorized(standing) = answer else {
+            panic!("{answer:?}")
+        };
+        // The grant paid for each of them.
+        let now = standing.limit_pusd - standing.charged_pusd;
+        assert_eq!(now, left - number * PASS_SMALL);
+    }
+    // The first, on which registering was charged, and the one in use.
+    assert!(channels(&world).len() <= 2);
+
+    // Who has a deposit alone cannot use two in turns, each for a little.
+    let mut peter = depositor(&mut world);
+    let other = another(&mut world, &peter, DOLLAR_UNITS);
+    let id = other.channel_id(peter.address()).unwrap().0;
+    deposit(&mut world, id, DOLLAR_UNITS);
+    let first = peter.authorization.clone();
+    for paper in [other.clone(), first.clone(), other, first] {
+        let answer = authorize(&mut world, &mut peter, paper);
+        assert!(matches!(answer, Answer::Authorized(_)), "{answer:?}");
+    }
+    let listed = channels(&world).into_iter();
+    let charged: u128 = listed
+        .filter(|one| one.client == peter.address())
+        .map(|one| one.charged_pusd.get())
+        .sum();
+    let all = world.standing(&peter).charged_pusd - PASS_SMALL;
+    assert_eq!(charged, u128::from(all));
+}
+
+/// A stolen device key must not bring it back; whoever takes back one after another is stopped too.
+#[test]
+fn channels_that_were_taken_back_count_until_their_paper_expires() {
+    let mut world = world();
+    let mut bobo = world.client();
+    let mut taken = 0;
+    for _ in 0..30 {
+        world.command(bobo.address(), Command::Revoke);
+        let paper = another(&mut world, &bobo, DOLLAR_UNITS);
+        let answer = authorize(&mut world, &mut bobo, paper);
+        if !matches!(answer, Answer::Authorized(_)) {
+            break;
+        }
+        taken += 1;
+    }
+    assert_eq!(taken, FORMER_CHANNELS_MAX);
+    world.now += 91 * DAY_SECS;
+    let paper = another(&mut world, &bobo, DOLLAR_UNITS);
+    let answer = authorize(&mut world, &mut bobo, paper);
+    assert!(matches!(answer, Answer::Authorized(_)), "{answer:?}");
+    assert!(channels(&world).len() < 4);
 }

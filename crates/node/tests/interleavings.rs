@@ -111,6 +111,8 @@ struct Client {
     first: Authorization,
     paper: Option<Paper>,
     past: BTreeMap<[u8; 32], Past>,
+    /// Charged on channels that were forgotten: the grant pays for it.
+    forgotten: u128,
     revoked: BTreeSet<[u8; 32]>,
     granted: u128,
     stream: Option<Stream>,
@@ -140,6 +142,7 @@ impl Play {
                 person,
                 paper: None,
                 past: BTreeMap::new(),
+                forgotten: 0,
                 revoked: BTreeSet::new(),
                 granted: 0,
                 stream: None,
@@ -193,25 +196,38 @@ impl Play {
     fn worth(&self, who: usize) -> u128 {
         let client = &self.clients[who];
         let Some(paper) = client.paper else { return 0 };
-        let others = client.past.iter().filter(|(id, _)| **id != paper.channel);
-        let taken: u128 = others.map(|(_, past)| past.unsecured).sum();
+        let taken = self.taken(who, &paper.channel);
         let backed = self.deposit(&paper.channel) + client.granted.saturating_sub(taken);
         paper.base + paper.limit.min(backed)
     }
 
-    /// The channel in use is left: what was charged on it stays its.
-    fn leave_channel(&mut self, who: usize) {
-        let (charged, _) = self.account(who);
+    /// What other channels than this took of the grant.
+    fn taken(&self, who: usize, channel: &[u8; 32]) -> u128 {
+        let client = &self.clients[who];
+        let others = client.past.iter().filter(|(id, _)| *id != channel);
+        let taken: u128 = others.map(|(_, past)| past.unsecured).sum();
+        client.forgotten + taken
+    }
+
+    /// The channel in use is left: what was charged on it stays its, if that is worth anything.
+    fn leave_channel(&mut self, who: usize, charged: u128) {
         let Some(paper) = self.clients[who].paper.take() else {
             return;
         };
         let on_it = charged - paper.base;
         let unsecured = on_it.saturating_sub(self.deposit(&paper.channel));
+        let paid = self.taken(who, &paper.channel) + on_it <= self.clients[who].granted;
+        let client = &mut self.clients[who];
+        if on_it < UNIT_PUSD && paid && !paper.revoked {
+            client.forgotten += on_it;
+            client.past.remove(&paper.channel);
+            return;
+        }
         let past = Past {
             charged: on_it,
             unsecured,
         };
-        self.clients[who].past.insert(paper.channel, past);
+        client.past.insert(paper.channel, past);
     }
 
     /// The node took a paper; `before` is what was charged when it did.
@@ -226,16 +242,8 @@ impl Play {
         let base = match same {
             Some(paper) => paper.base,
             None => {
-                if let Some(old) = self.clients[who].paper {
-                    // The command that brought the paper is charged on the new channel.
-                    let on_it = before - old.base;
-                    let unsecured = on_it.saturating_sub(self.deposit(&old.channel));
-                    let past = Past {
-                        charged: on_it,
-                        unsecured,
-                    };
-                    self.clients[who].past.insert(old.channel, past);
-                }
+                // The command that brought the paper is charged on the new channel.
+                self.leave_channel(who, before);
                 let past = self.clients[who].past.get(&channel);
                 before - past.map_or(0, |past| past.charged)
             }
@@ -472,7 +480,8 @@ impl Play {
             Step::Leave => {
                 let (id, effects) = self.world.command_on(address, Command::Unregister, None);
                 if world::answer_to(&effects, id) == Answer::Unregistered {
-                    self.leave_channel(who);
+                    let (charged, _) = self.account(who);
+                    self.leave_channel(who, charged);
                     self.clients[who].stream = None;
                     self.clients[who].waiting.clear();
                 }
