@@ -135,6 +135,36 @@ impl<S: Store> Tx<'_, S> {
         self.put_former(&client, &open)
     }
 
+    /// An escrow was looked at for a channel. If that was left, what it took of the grant is what the escrow
+    /// does not cover: less than was thought if nobody knew of the deposit then, more if the deposit has gone
+    /// since. That nobody knows is no news, and changes nothing.
+    pub(crate) fn cover_left(&mut self, channel: &[u8; 32], units: u64) -> Result<(), StoreError> {
+        let Some(row) = self.get::<ChannelRow>(Table::Channels, channel)? else {
+            return Ok(());
+        };
+        let client = self.client(&row.client)?;
+        if client.is_some_and(|client| client.paper.channel == *channel) {
+            return Ok(());
+        }
+        let deposit = u128::from(units) * UNIT_PUSD;
+        let uncovered = row.charged_pusd.get().saturating_sub(deposit);
+        let before = row.unsecured_pusd.get();
+        if uncovered == before {
+            return Ok(());
+        }
+        let account = money::client_account(&row.client);
+        let mut tally = self.tally(&account)?;
+        let others = tally.unsecured_pusd.get().saturating_sub(before);
+        tally.unsecured_pusd = Sum::new(others.saturating_add(uncovered));
+        self.put_tally(&account, &tally)?;
+        let unsecured_pusd = Sum::new(uncovered);
+        let row = ChannelRow {
+            unsecured_pusd,
+            ..row
+        };
+        self.put(Table::Channels, channel, &row)
+    }
+
     /// A channel that was left is in use again.
     pub(crate) fn take_up(
         &mut self,

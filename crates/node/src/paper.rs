@@ -266,7 +266,8 @@ impl<S: Store> Tx<'_, S> {
             }
         }
         self.put(Table::Backings, channel, &BackingRow { units, until })?;
-        Ok(self.schedule(until, Due::Backing, channel)?)
+        self.schedule(until, Due::Backing, channel)?;
+        Ok(self.cover_left(channel, units)?)
     }
 }
 

@@ -7,7 +7,7 @@ mod world;
 use layer_minus_delivery::Mode;
 use layer_minus_message::{Answer, Authorization, Command, Paused, Prices, Reason};
 use layer_minus_node::{Event, NodeConfig, admin, config::FORMER_CHANNELS_MAX};
-use world::{DOLLAR_UNITS, LARGE, Person, SMALL, Stream, World};
+use world::{DOLLAR_PUSD, DOLLAR_UNITS, LARGE, Person, SMALL, Stream, World};
 
 const PASS_SMALL: u64 = 20 * SMALL as u64;
 const PASS_LARGE: u64 = 20 * LARGE as u64;
@@ -304,4 +304,58 @@ fn channels_that_were_taken_back_count_until_their_paper_expires() {
     let answer = authorize(&mut world, &mut bobo, paper);
     assert!(matches!(answer, Answer::Authorized(_)), "{answer:?}");
     assert!(channels(&world).len() < 4);
+}
+
+/// Somebody who moved while nobody looked at the chain lost his grant for good.
+#[test]
+fn the_deposit_of_a_channel_that_was_left_counts_when_it_is_known_again() {
+    let mut world = world();
+    let mut bobo = world.client();
+    let first = channel(&bobo);
+    deposit(&mut world, first, DOLLAR_UNITS);
+    world.mail(&bobo, b"one");
+    world.ack_through_everything(&bobo);
+    let on_first = world.standing(&bobo).charged_pusd;
+    // Nobody looks any more.
+    world.tick(91 * DAY_SECS);
+    bobo.authorization = another(&mut world, &bobo, DOLLAR_UNITS);
+    let paper = bobo.authorization.clone();
+    let answer = authorize(&mut world, &mut bobo, paper);
+    assert!(matches!(answer, Answer::Authorized(_)), "{answer:?}");
+    let limit = |world: &mut World, bobo: &Person| world.standing(bobo).limit_pusd;
+    // From what was charged on the first, what is left of the grant: a dollar less that again.
+    assert_eq!(limit(&mut world, &bobo), DOLLAR_PUSD);
+
+    deposit(&mut world, first, DOLLAR_UNITS);
+    assert_eq!(limit(&mut world, &bobo), on_first + DOLLAR_PUSD);
+    // That it is not known any more is no news.
+    world.tick(91 * DAY_SECS);
+    let paper = another(&mut world, &bobo, DOLLAR_UNITS);
+    let answer = authorize(&mut world, &mut bobo, paper);
+    assert!(matches!(answer, Answer::Authorized(_)), "{answer:?}");
+    let before = limit(&mut world, &bobo);
+    assert_eq!(before, on_first + DOLLAR_PUSD);
+    // That it was withdrawn is: the grant pays for what was not claimed, and is not whole again.
+    deposit(&mut world, first, 1);
+    assert_eq!(limit(&mut world, &bobo), before - on_first + UNIT_PUSD);
+}
+
+/// Beside the running node, as the program that looks at the chain does it.
+#[test]
+fn an_operators_look_at_a_channel_that_was_left_counts_too() {
+    let mut world = world();
+    let mut bobo = world.client();
+    let first = channel(&bobo);
+    world.mail(&bobo, b"one");
+    world.ack_through_everything(&bobo);
+    let paper = another(&mut world, &bobo, DOLLAR_UNITS);
+    let answer = authorize(&mut world, &mut bobo, paper);
+    assert!(matches!(answer, Answer::Authorized(_)), "{answer:?}");
+    let before = world.standing(&bobo).limit_pusd;
+    let (now, until) = (world.now, world.now + DAY_SECS);
+    for units in [5, 5, 3, 7] {
+        admin::back(world.node.store_mut(), &first, units, until, now).unwrap();
+        let limit = world.standing(&bobo).limit_pusd;
+        assert_eq!(limit, before + units * UNIT_PUSD);
+    }
 }

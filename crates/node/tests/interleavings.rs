@@ -52,6 +52,11 @@ enum Step {
         units: u64,
         secs: u64,
     },
+    /// A channel that was left is looked at.
+    Look {
+        which: usize,
+        units: u64,
+    },
     /// The payer takes back what was not claimed, whether or not the node claimed before.
     Withdraw {
         claimed: bool,
@@ -82,6 +87,8 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (prop_oneof![0_u64..20, 20_u64..300], HOUR_SECS..3 * DAY_SECS)
             .prop_map(|(units, secs)| Step::Deposit { units, secs }),
         3 => any::<bool>().prop_map(|claimed| Step::Withdraw { claimed }),
+        3 => (0_usize..4, prop_oneof![0_u64..20, 20_u64..300])
+            .prop_map(|(which, units)| Step::Look { which, units }),
         1 => Just(Step::Leave),
         2 => Just(Step::Register),
         3 => prop_oneof![0..HOUR_SECS, HOUR_SECS..2 * DAY_SECS].prop_map(|secs| Step::Clock { secs }),
@@ -473,6 +480,12 @@ impl Play {
                 Vec::new()
             }
             Step::Deposit { units, secs } => self.deposit_is(who, units, secs),
+            Step::Look { which, units } => {
+                let channel = self.clients[who].past.keys().nth(which).copied();
+                channel.map_or_else(Vec::new, |channel| {
+                    self.escrow_holds(who, channel, units, DAY_SECS)
+                })
+            }
             Step::Withdraw { claimed } => {
                 let units = if claimed { self.claimable(who) } else { 0 };
                 self.deposit_is(who, units, DAY_SECS)
@@ -512,8 +525,28 @@ impl Play {
     fn deposit_is(&mut self, who: usize, units: u64, secs: u64) -> Vec<layer_minus_node::Effect> {
         let person = &self.clients[who].person;
         let channel = person.authorization.channel_id(person.address()).unwrap().0;
+        self.escrow_holds(who, channel, units, secs)
+    }
+
+    fn escrow_holds(
+        &mut self,
+        who: usize,
+        channel: [u8; 32],
+        units: u64,
+        secs: u64,
+    ) -> Vec<layer_minus_node::Effect> {
         let until = self.world.now + secs;
         self.deposits.insert(channel, (units, until));
+        // Of a channel that was left, what the escrow does not hold was taken from the grant.
+        let client = &mut self.clients[who];
+        let in_use = client.paper.map(|paper| paper.channel);
+        if let Some(past) = client
+            .past
+            .get_mut(&channel)
+            .filter(|_| in_use != Some(channel))
+        {
+            past.unsecured = past.charged.saturating_sub(u128::from(units) * UNIT_PUSD);
+        }
         let most = self.deposits_max.entry(channel).or_default();
         *most = units.max(*most);
         self.world.run(vec![Event::Backing {
