@@ -382,3 +382,33 @@ fn the_same_mail_in_the_second_of_a_new_registration_is_charged_again() {
         assert_eq!(charged(&world) - before, PASS_LARGE);
     }
 }
+
+/// Nothing was paid for them, and each gave its lane's allowance back.
+#[test]
+fn an_acknowledgement_that_is_no_news_counts_as_what_strangers_send() {
+    let mut world = world();
+    let bobo = world.client();
+    let lane = Some(world.open_lane());
+    let mut stream = world.listen_on(&bobo, 1, Mode::Each, lane);
+    let shared = world.listen_on(&bobo, 2, Mode::Share, lane);
+    let (_, effects) = world.mail_effects(&bobo, b"one", LARGE);
+    stream.take(&effects);
+    world.hand(&mut stream, 1);
+    world.run(vec![Event::Handed {
+        connection: shared.id,
+        seq: 1,
+    }]);
+    let commands = [
+        (world.ack(1, None, &[]), 0),
+        (world.ack(1, Some(1), &[]), 1),
+        (world.ack(1, Some(1), &[]), 0),
+        (world.ack(2, None, &[1]), 1),
+        (world.ack(2, None, &[1]), 0),
+    ];
+    for (number, (command, news)) in commands.into_iter().enumerate() {
+        let (id, effects) = world.command_on(bobo.address(), command, lane);
+        assert_eq!(world::answer_to(&effects, id), Answer::Acknowledged);
+        let paid = |effect: &&Effect| matches!(effect, Effect::Paid { .. });
+        assert_eq!(effects.iter().filter(paid).count(), news, "{number}");
+    }
+}
