@@ -178,6 +178,8 @@ pub struct Channel {
     pub settled_units: u64,
     /// Whether the client took it back.
     pub revoked: bool,
+    /// Whether its client uses it now: the others were left, or taken back.
+    pub in_use: bool,
 }
 
 /// Up to `limit` channels with ids after `after`, in order of id.
@@ -214,7 +216,9 @@ fn read_channel<S: Store>(store: &S, id: [u8; 32], row: &[u8]) -> Result<Channel
         None => None,
     };
     // Of the channel in use, the account says what was charged.
-    let charged_pusd = match current.filter(|client| client.paper.channel == id) {
+    let current = current.filter(|client| client.paper.channel == id);
+    let in_use = current.as_ref().is_some_and(|client| !client.paper.revoked);
+    let charged_pusd = match current {
         Some(client) => {
             let account = account(store, &money::client_account(&wallet))?;
             let charged = account.map_or(0, |account| account.debits_posted);
@@ -231,6 +235,7 @@ fn read_channel<S: Store>(store: &S, id: [u8; 32], row: &[u8]) -> Result<Channel
         charged_pusd,
         settled_units: narrow(cashed / u128::from(PUSD_PER_TOKEN_UNIT)),
         revoked: row.revoked,
+        in_use,
     })
 }
 

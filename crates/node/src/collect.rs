@@ -42,6 +42,7 @@ impl<S: Store> Parts<'_, S> {
             return Err(malformed("no such consumer"));
         };
         let row = self.tx.mailbox(&wallet)?;
+        let before = state.clone();
         let refuse = |error: DeliveryError| malformed(&error.to_string());
         if !seqs.is_empty() {
             state.acknowledge(seqs, &row.mailbox).map_err(refuse)?;
@@ -62,8 +63,10 @@ impl<S: Store> Parts<'_, S> {
                 state.acknowledge_gap(gap, &row.mailbox).map_err(refuse)?;
             }
         }
-        // Free, because what it acknowledges was paid for.
-        self.paid(request.lane);
+        // Free, because what it acknowledges was paid for; what is no news acknowledges nothing.
+        if state != before {
+            self.paid(request.lane);
+        }
         state.seen(self.tx.now);
         self.tx.put_consumer(&wallet, &state)?;
         if let Some(leases) = self.live.leases.get_mut(&(wallet, consumer)) {

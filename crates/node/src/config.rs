@@ -34,6 +34,9 @@ pub const STATEMENT_SWEEP_SECS: u64 = 24 * 3_600;
 /// Most packets that one acknowledgement removes at once; the rest follow with the next tick.
 pub const REMOVE_MAX: usize = 512;
 
+/// Most channels that a client has left and on which something was charged that is not cashed or paid:
+/// each is looked at until it is.
+pub const FORMER_CHANNELS_MAX: usize = 16;
 /// Most channels with one node: a new one begins when either side changes its cash wallet or chain.
 pub const LANE_CHANNELS_MAX: usize = 16;
 /// Most nodes that this one keeps books with.

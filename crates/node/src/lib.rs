@@ -20,6 +20,7 @@ pub mod config;
 pub mod conformance;
 pub mod event;
 mod feed;
+mod former;
 pub mod intake;
 mod journal;
 mod lanes;

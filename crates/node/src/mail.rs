@@ -55,7 +55,7 @@ impl<S: Store> Parts<'_, S> {
             .mailbox
             .accept(u64::from(request.size_bytes))
             .map_err(mailbox_refusal)?;
-        let packet = self.charge_mail(request, &client, &digest)?;
+        let packet = self.charge_mail(request, &client, seq, &digest)?;
 
         row.passed_bytes = row
             .passed_bytes
@@ -130,6 +130,7 @@ impl<S: Store> Parts<'_, S> {
         &mut self,
         request: &Request,
         client: &ClientRow,
+        seq: u64,
         digest: &[u8; 32],
     ) -> Result<PacketRow, Stop> {
         let (now, size_bytes) = (self.tx.now, request.size_bytes);
@@ -141,8 +142,16 @@ impl<S: Store> Parts<'_, S> {
         let price = self
             .purse()
             .mail_price(&prices, free, size_bytes, kept_until)?;
-        // The time makes mail that comes again after its receipt was forgotten a new charge.
-        let content: [&[u8]; 3] = [wallet.as_slice(), digest, &now.to_be_bytes()];
+        // The time makes mail that comes again after its receipt was forgotten a new charge; the
+        // registration and the number do so for mail that comes again, in the same second, to a client
+        // who left and came back: what was reserved for it then was released.
+        let content: [&[u8]; 5] = [
+            wallet.as_slice(),
+            &client.since,
+            &seq.to_be_bytes(),
+            digest,
+            &now.to_be_bytes(),
+        ];
         let credit = money::income_account();
         let expires_at = kept_until.saturating_add(RESERVATION_GRACE_SECS);
         let push_id = self.ids.transfer("push", &content);

@@ -9,9 +9,9 @@ use layer_minus_message::{Answer, Authorization, Reason};
 use layer_minus_wallet::Address;
 
 use crate::{
-    backing::deposit_pusd,
     config::BACKINGS_MAX,
     event::Request,
+    former::Left,
     money,
     node::{BACKINGS_KEY, Parts},
     purse::Purse,
@@ -24,8 +24,10 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Switch {
     pub(crate) paper: PaperRow,
+    /// Whether it is on another channel than the paper before it.
+    moved: bool,
     /// The channel that is left, with what stays of it.
-    left: Option<([u8; 32], ChannelRow)>,
+    left: Option<Left>,
     /// Taken from the grant by all channels that are left then.
     unsecured_pusd: Sum,
 }
@@ -90,11 +92,13 @@ impl<S: Store> Parts<'_, S> {
         let charged = self.tx.account(&account)?.map_or(0, |it| it.debits_posted);
         let mut unsecured = self.tx.tally(&account)?.unsecured_pusd.get();
         let mut left = None;
+        let mut moved = true;
         let paper = match old {
             Some(old) if old.channel == channel => {
                 if old.revoked {
                     return Err(Reason::Revoked.into());
                 }
+                moved = false;
                 PaperRow {
                     authorization,
                     ..old.clone()
@@ -102,9 +106,9 @@ impl<S: Store> Parts<'_, S> {
             }
             _ => {
                 if let Some(old) = old {
-                    let row = self.leave(wallet, old, charged)?;
-                    unsecured = unsecured.saturating_add(row.unsecured_pusd.get());
-                    left = Some((old.channel, row));
+                    let leaving = self.leave(wallet, old, (charged, unsecured))?;
+                    unsecured = unsecured.saturating_add(leaving.row.unsecured_pusd.get());
+                    left = Some(leaving);
                 }
                 let before: Option<ChannelRow> = self.tx.get(Table::Channels, &channel)?;
                 if let Some(before) = &before {
@@ -116,6 +120,8 @@ impl<S: Store> Parts<'_, S> {
                     }
                     // Taken up again: what was charged on it counts on it.
                     unsecured = unsecured.saturating_sub(before.unsecured_pusd.get());
+                } else {
+                    self.check_former(&wallet, left.as_ref())?;
                 }
                 let on_it = before.map_or(0, |before| before.charged_pusd.get());
                 PaperRow {
@@ -128,30 +134,15 @@ impl<S: Store> Parts<'_, S> {
         };
         Ok(Switch {
             paper,
+            moved,
             left,
             unsecured_pusd: Sum::new(unsecured),
         })
     }
 
-    /// What stays of a channel that is left when the account was charged so much.
-    fn leave(
-        &self,
-        client: Address,
-        paper: &PaperRow,
-        charged: u128,
-    ) -> Result<ChannelRow, StoreError> {
-        let on_it = charged.saturating_sub(paper.base_pusd.get());
-        let deposit = deposit_pusd(&*self.tx.store, &paper.channel, self.tx.now)?;
-        Ok(ChannelRow {
-            client,
-            authorization: paper.authorization.clone(),
-            charged_pusd: Sum::new(on_it),
-            unsecured_pusd: Sum::new(on_it.saturating_sub(deposit.get())),
-            revoked: paper.revoked,
-        })
-    }
-
-    /// The ledger's limit under a paper that is taken on. Refused if it does not cover what is used.
+    /// The ledger's limit under a paper that is taken on. Refused if it does not cover what is used, or is
+    /// on another channel and not worth that: what is reserved is posted on the channel of that moment, and
+    /// would leave one that is backed for one that is not.
     pub(crate) fn switch_op(&self, wallet: &Address, switch: &Switch) -> Result<Op, Stop> {
         let paper = &switch.paper;
         let base = paper.base_pusd.get();
@@ -161,10 +152,11 @@ impl<S: Store> Parts<'_, S> {
             let minimum_pusd = u64::try_from(minimum).unwrap_or(u64::MAX);
             return Err(Reason::AuthorizationTooSmall { minimum_pusd }.into());
         }
-        let ceiling = self
-            .purse()
-            .ceiling_of(wallet, paper, switch.unsecured_pusd)?;
-        Ok(self.limit_to(wallet, ceiling)?)
+        let worth = self.purse().worth(wallet, paper, switch.unsecured_pusd)?;
+        if switch.moved && worth.ceiling_pusd < used {
+            return Err(worth.not_backed().into());
+        }
+        Ok(self.limit_to(wallet, worth.ceiling_pusd)?)
     }
 
     /// Writes what [`Self::switch`] worked out but for the client's own row.
@@ -173,10 +165,11 @@ impl<S: Store> Parts<'_, S> {
         wallet: Address,
         switch: &Switch,
     ) -> Result<(), StoreError> {
-        if let Some((channel, row)) = &switch.left {
-            self.write_left(channel, row)?;
+        if let Some(left) = &switch.left {
+            self.tx.write_left(left)?;
         }
         let paper = &switch.paper;
+        self.tx.take_up(&wallet, &paper.channel)?;
         let row = ChannelRow {
             client: wallet,
             authorization: paper.authorization.clone(),
@@ -193,25 +186,17 @@ impl<S: Store> Parts<'_, S> {
         self.tx.put_tally(&account, &tally)
     }
 
-    /// A channel on which nothing was charged is forgotten, unless its client took it back.
-    fn write_left(&mut self, channel: &[u8; 32], row: &ChannelRow) -> Result<(), StoreError> {
-        if row.charged_pusd.is_zero() && !row.revoked {
-            self.tx.delete(Table::Channels, channel)
-        } else {
-            self.tx.put(Table::Channels, channel, row)
-        }
-    }
-
     /// The client leaves, and with it its channel.
     pub(crate) fn leave_channel(&mut self, client: &ClientRow) -> Result<(), StoreError> {
         let account = money::client_account(&client.wallet);
         let charged = self.tx.account(&account)?.map_or(0, |it| it.debits_posted);
-        let row = self.leave(client.wallet, &client.paper, charged)?;
         let mut tally = self.tx.tally(&account)?;
         let unsecured = tally.unsecured_pusd.get();
-        tally.unsecured_pusd = Sum::new(unsecured.saturating_add(row.unsecured_pusd.get()));
+        let left = self.leave(client.wallet, &client.paper, (charged, unsecured))?;
+        let taken = left.row.unsecured_pusd.get();
+        tally.unsecured_pusd = Sum::new(unsecured.saturating_add(taken));
         self.tx.put_tally(&account, &tally)?;
-        self.write_left(&client.paper.channel, &row)
+        self.tx.write_left(&left)
     }
 
     /// The client takes its paper back. It is charged for saying so if it can be.
@@ -281,7 +266,8 @@ impl<S: Store> Tx<'_, S> {
             }
         }
         self.put(Table::Backings, channel, &BackingRow { units, until })?;
-        Ok(self.schedule(until, Due::Backing, channel)?)
+        self.schedule(until, Due::Backing, channel)?;
+        Ok(self.cover_left(channel, units)?)
     }
 }
 

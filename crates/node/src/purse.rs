@@ -59,6 +59,27 @@ pub(crate) fn take_free(
             .is_ok()
 }
 
+/// What a paper is worth: also one that expired or was taken back, which can still be cashed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Worth {
+    /// Up to how much the account may be used in all, picodollars.
+    pub(crate) ceiling_pusd: u128,
+    /// What stands behind the paper, picodollars.
+    pub(crate) backed_pusd: u128,
+}
+
+impl Worth {
+    pub(crate) fn not_backed(self) -> Reason {
+        Reason::NotBacked {
+            granted_pusd: narrow(self.backed_pusd),
+        }
+    }
+}
+
+fn narrow(sum: u128) -> u64 {
+    u64::try_from(sum).unwrap_or(u64::MAX)
+}
+
 /// A client's means, as a store has them now.
 #[derive(Debug)]
 pub(crate) struct Purse<'a, S> {
@@ -144,18 +165,22 @@ impl<S: Store> Purse<'_, S> {
             return Ok(0);
         }
         let unsecured = self.unsecured_pusd(&client.wallet)?;
-        self.ceiling_of(&client.wallet, &client.paper, unsecured)
+        let worth = self.worth(&client.wallet, &client.paper, unsecured)?;
+        Ok(worth.ceiling_pusd)
     }
 
-    pub(crate) fn ceiling_of(
+    pub(crate) fn worth(
         &self,
         wallet: &Address,
         paper: &PaperRow,
         unsecured_pusd: Sum,
-    ) -> Result<u128, StoreError> {
-        let backed = self.backed_pusd(wallet, paper, unsecured_pusd)?.get();
-        let limit = paper.authorization.limit_pusd().min(backed);
-        Ok(paper.base_pusd.get().saturating_add(limit))
+    ) -> Result<Worth, StoreError> {
+        let backed_pusd = self.backed_pusd(wallet, paper, unsecured_pusd)?.get();
+        let limit = paper.authorization.limit_pusd().min(backed_pusd);
+        Ok(Worth {
+            ceiling_pusd: paper.base_pusd.get().saturating_add(limit),
+            backed_pusd,
+        })
     }
 
     pub(crate) fn used(&self, wallet: &Address) -> Result<u128, StoreError> {
@@ -175,7 +200,6 @@ impl<S: Store> Purse<'_, S> {
         client: &ClientRow,
         needed_pusd: u128,
     ) -> Result<Reason, StoreError> {
-        let narrow = |sum: u128| u64::try_from(sum).unwrap_or(u64::MAX);
         if let Some(reason) = self.stopped(client) {
             return Ok(reason);
         }
@@ -187,10 +211,8 @@ impl<S: Store> Purse<'_, S> {
         let used = self.used(&client.wallet)?;
         if signed.saturating_sub(used) >= needed_pusd {
             let unsecured = self.unsecured_pusd(&client.wallet)?;
-            let backed = self.backed_pusd(&client.wallet, paper, unsecured)?;
-            return Ok(Reason::NotBacked {
-                granted_pusd: narrow(backed.get()),
-            });
+            let worth = self.worth(&client.wallet, paper, unsecured)?;
+            return Ok(worth.not_backed());
         }
         Ok(Reason::Exhausted {
             available_pusd: narrow(self.left(client)?),

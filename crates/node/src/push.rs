@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use layer_minus_delivery::{Consumer, ConsumerId, Mode, gaps_for};
-use layer_minus_ledger::{Op, TransferId};
+use layer_minus_ledger::{Amount, Op, TransferId};
 use layer_minus_message::{Answer, Listen, Position, Reason};
 use layer_minus_wallet::Address;
 
@@ -233,6 +233,9 @@ impl<S: Store> Parts<'_, S> {
         }
         if row.pushes == 0 && !self.live.first_push_in_use(&connection.client, seq) {
             let reservation = (!row.free_push).then_some(row.push);
+            if reservation.is_some() && !self.is_still_backed(id, &connection.client, price)? {
+                return Ok(None);
+            }
             return Ok(Some(in_flight(reservation, true)));
         }
         let client = self.registered(&connection.client)?;
@@ -272,6 +275,45 @@ impl<S: Store> Parts<'_, S> {
         self.tx
             .schedule(expires_at, Due::Reservation, reservation.as_bytes())?;
         Ok(Some(in_flight(Some(reservation), false)))
+    }
+
+    /// Whether a push that was reserved can still be cashed once it is posted; if not, the stream pauses.
+    /// What backed the reservation may be gone by now. Paper that expired or was taken back can still be
+    /// cashed for what was posted on it, so that alone stops nothing.
+    fn is_still_backed(
+        &mut self,
+        id: ConnectionId,
+        wallet: &Address,
+        price: Amount,
+    ) -> Result<bool, Stop> {
+        let client = self.registered(wallet)?;
+        let account = money::client_account(wallet);
+        let posted = self.tx.account(&account)?.map_or(0, |it| it.debits_posted);
+        let needed = posted
+            .saturating_add(self.under_way_pusd(wallet)?)
+            .saturating_add(price.get().into());
+        let unsecured = self.tx.tally(&account)?.unsecured_pusd;
+        let worth = self.purse().worth(wallet, &client.paper, unsecured)?;
+        if needed <= worth.ceiling_pusd {
+            return Ok(true);
+        }
+        self.pause(id, worth.not_backed());
+        Ok(false)
+    }
+
+    /// What the pushes under way to a client come to, picodollars: none of it is posted yet.
+    fn under_way_pusd(&self, wallet: &Address) -> Result<u128, StoreError> {
+        let mut sum = 0_u128;
+        for id in self.live.of_client(wallet) {
+            let connection = self.live.connections.get(&id);
+            let push = connection.and_then(|connection| connection.in_flight.as_ref());
+            if let Some(pending) = push.and_then(|push| push.reservation)
+                && let Some(reserved) = self.tx.transfer(&pending)?
+            {
+                sum = sum.saturating_add(reserved.held().get().into());
+            }
+        }
+        Ok(sum)
     }
 
     /// Tells a stream that delivery waits, once for each reason.

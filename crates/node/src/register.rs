@@ -182,7 +182,7 @@ impl<S: Store> Parts<'_, S> {
         Ok(())
     }
 
-    fn granted(&self, wallet: &Address) -> Result<u64, StoreError> {
+    pub(crate) fn granted(&self, wallet: &Address) -> Result<u64, StoreError> {
         let granted = Granted {
             store: &*self.tx.store,
             default_credit_pusd: self.config.default_credit_pusd,
@@ -227,8 +227,7 @@ impl<S: Store> Parts<'_, S> {
         let passed_bytes = u64::from(challenge.size_bytes) + u64::from(request.size_bytes);
         self.store_client(
             old,
-            card,
-            registration,
+            &challenge,
             (switch.paper, terms),
             passed_bytes,
             came_back,
@@ -332,17 +331,20 @@ impl<S: Store> Parts<'_, S> {
     fn store_client(
         &mut self,
         old: Option<ClientRow>,
-        card: &Card,
-        registration: &Registration,
+        challenge: &Challenge,
         (paper, terms): (PaperRow, Terms),
         passed_bytes: u64,
         came_back: bool,
     ) -> Result<(), Stop> {
+        let (card, registration) = (&challenge.card, &challenge.registration);
         let key = card.encryption_key();
         let wallet = card.body.wallet;
-        let time = self.tx.now.to_be_bytes();
+        // The nonce was used for this registration alone: another of the same second is another.
         let since = old.as_ref().map_or_else(
-            || self.ids.keyed("since", &[wallet.as_slice(), &time]),
+            || {
+                self.ids
+                    .keyed("since", &[wallet.as_slice(), &challenge.nonce])
+            },
             |old| old.since,
         );
         let apart = match &old {

@@ -52,6 +52,15 @@ enum Step {
         units: u64,
         secs: u64,
     },
+    /// A channel that was left is looked at.
+    Look {
+        which: usize,
+        units: u64,
+    },
+    /// The payer takes back what was not claimed, whether or not the node claimed before.
+    Withdraw {
+        claimed: bool,
+    },
     Leave,
     Register,
     Clock {
@@ -77,6 +86,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (1_u64..60).prop_map(|units| Step::Grant { units }),
         5 => (prop_oneof![0_u64..20, 20_u64..300], HOUR_SECS..3 * DAY_SECS)
             .prop_map(|(units, secs)| Step::Deposit { units, secs }),
+        3 => any::<bool>().prop_map(|claimed| Step::Withdraw { claimed }),
+        3 => (0_usize..4, prop_oneof![0_u64..20, 20_u64..300])
+            .prop_map(|(which, units)| Step::Look { which, units }),
         1 => Just(Step::Leave),
         2 => Just(Step::Register),
         3 => prop_oneof![0..HOUR_SECS, HOUR_SECS..2 * DAY_SECS].prop_map(|secs| Step::Clock { secs }),
@@ -106,6 +118,8 @@ struct Client {
     first: Authorization,
     paper: Option<Paper>,
     past: BTreeMap<[u8; 32], Past>,
+    /// Charged on channels that were forgotten: the grant pays for it.
+    forgotten: u128,
     revoked: BTreeSet<[u8; 32]>,
     granted: u128,
     stream: Option<Stream>,
@@ -121,6 +135,7 @@ struct Play {
     /// The most that it ever held.
     deposits_max: BTreeMap<[u8; 32], u64>,
     letters: u64,
+    letters_to: BTreeMap<u64, layer_minus_wallet::Address>,
 }
 
 impl Play {
@@ -134,6 +149,7 @@ impl Play {
                 person,
                 paper: None,
                 past: BTreeMap::new(),
+                forgotten: 0,
                 revoked: BTreeSet::new(),
                 granted: 0,
                 stream: None,
@@ -147,6 +163,7 @@ impl Play {
             deposits: BTreeMap::new(),
             deposits_max: BTreeMap::new(),
             letters: 0,
+            letters_to: BTreeMap::new(),
         };
         for who in 0..2 {
             // More is signed than is granted: when the escrow is gone the paper is worth less.
@@ -176,30 +193,48 @@ impl Play {
 
     /// By the definitions: up to how much the account may be used.
     fn ceiling(&self, who: usize) -> u128 {
+        match self.clients[who].paper {
+            Some(paper) if !paper.revoked && paper.expires_at >= self.world.now => self.worth(who),
+            _ => 0,
+        }
+    }
+
+    /// What can still be claimed, also on paper that expired or was taken back.
+    fn worth(&self, who: usize) -> u128 {
         let client = &self.clients[who];
         let Some(paper) = client.paper else { return 0 };
-        if paper.revoked || paper.expires_at < self.world.now {
-            return 0;
-        }
-        let others = client.past.iter().filter(|(id, _)| **id != paper.channel);
-        let taken: u128 = others.map(|(_, past)| past.unsecured).sum();
+        let taken = self.taken(who, &paper.channel);
         let backed = self.deposit(&paper.channel) + client.granted.saturating_sub(taken);
         paper.base + paper.limit.min(backed)
     }
 
-    /// The channel in use is left: what was charged on it stays its.
-    fn leave_channel(&mut self, who: usize) {
-        let (charged, _) = self.account(who);
+    /// What other channels than this took of the grant.
+    fn taken(&self, who: usize, channel: &[u8; 32]) -> u128 {
+        let client = &self.clients[who];
+        let others = client.past.iter().filter(|(id, _)| *id != channel);
+        let taken: u128 = others.map(|(_, past)| past.unsecured).sum();
+        client.forgotten + taken
+    }
+
+    /// The channel in use is left: what was charged on it stays its, if that is worth anything.
+    fn leave_channel(&mut self, who: usize, charged: u128) {
         let Some(paper) = self.clients[who].paper.take() else {
             return;
         };
         let on_it = charged - paper.base;
         let unsecured = on_it.saturating_sub(self.deposit(&paper.channel));
+        let paid = self.taken(who, &paper.channel) + on_it <= self.clients[who].granted;
+        let client = &mut self.clients[who];
+        if on_it < UNIT_PUSD && paid && !paper.revoked {
+            client.forgotten += on_it;
+            client.past.remove(&paper.channel);
+            return;
+        }
         let past = Past {
             charged: on_it,
             unsecured,
         };
-        self.clients[who].past.insert(paper.channel, past);
+        client.past.insert(paper.channel, past);
     }
 
     /// The node took a paper; `before` is what was charged when it did.
@@ -214,16 +249,8 @@ impl Play {
         let base = match same {
             Some(paper) => paper.base,
             None => {
-                if let Some(old) = self.clients[who].paper {
-                    // The command that brought the paper is charged on the new channel.
-                    let on_it = before - old.base;
-                    let unsecured = on_it.saturating_sub(self.deposit(&old.channel));
-                    let past = Past {
-                        charged: on_it,
-                        unsecured,
-                    };
-                    self.clients[who].past.insert(old.channel, past);
-                }
+                // The command that brought the paper is charged on the new channel.
+                self.leave_channel(who, before);
                 let past = self.clients[who].past.get(&channel);
                 before - past.map_or(0, |past| past.charged)
             }
@@ -241,6 +268,10 @@ impl Play {
             expires_at,
             revoked: false,
         });
+        if same.is_none() {
+            let (used, worth) = (self.account(who).1, self.worth(who));
+            assert!(used <= worth, "{used} p$ moved to paper worth {worth} p$");
+        }
     }
 
     fn authorize(
@@ -262,7 +293,18 @@ impl Play {
         let before: Vec<_> = (0..self.clients.len())
             .map(|who| (self.account(who).1, self.ceiling(who)))
             .collect();
+        let charged_before: Vec<_> = (0..self.clients.len())
+            .map(|who| self.account(who).0)
+            .collect();
         let effects = self.act(who, step);
+        for (who, charged_before) in charged_before.into_iter().enumerate() {
+            // A tick begins pushes first, and charges what expires then.
+            let charged = match step {
+                Step::Clock { .. } => charged_before,
+                _ => self.account(who).0,
+            };
+            self.check_pushes(who, &effects, charged);
+        }
         for client in &mut self.clients {
             if let Some(stream) = &mut client.stream {
                 stream.take(&effects);
@@ -273,6 +315,28 @@ impl Play {
         }
         for (who, (used_before, ceiling_before)) in before.into_iter().enumerate() {
             self.check(who, used_before, ceiling_before);
+        }
+    }
+
+    /// No push is begun that cannot be claimed once it is charged. A client has one stream here.
+    fn check_pushes(&self, who: usize, effects: &[layer_minus_node::Effect], charged: u128) {
+        let address = self.clients[who].person.address();
+        for effect in effects {
+            let layer_minus_node::Effect::Push {
+                packet, size_bytes, ..
+            } = effect
+            else {
+                continue;
+            };
+            let letter: [u8; 8] = packet.message.as_ref().try_into().unwrap();
+            if self.letters_to[&u64::from_be_bytes(letter)] != address {
+                continue;
+            }
+            let (price, worth) = (20 * u128::from(*size_bytes), self.worth(who));
+            assert!(
+                charged + price <= worth,
+                "pushed at {charged} + {price} p$ charged, {worth} p$ can be claimed"
+            );
         }
     }
 
@@ -324,6 +388,7 @@ impl Play {
         match step {
             Step::Mail { small } => {
                 self.letters += 1;
+                self.letters_to.insert(self.letters, address);
                 let message = self.letters.to_be_bytes();
                 let size = if small { SMALL } else { LARGE };
                 let client = &mut self.clients[who];
@@ -414,23 +479,22 @@ impl Play {
                 self.clients[who].granted += u128::from(pusd);
                 Vec::new()
             }
-            Step::Deposit { units, secs } => {
-                let person = &self.clients[who].person;
-                let channel = person.authorization.channel_id(address).unwrap().0;
-                let until = self.world.now + secs;
-                self.deposits.insert(channel, (units, until));
-                let most = self.deposits_max.entry(channel).or_default();
-                *most = units.max(*most);
-                self.world.run(vec![Event::Backing {
-                    channel,
-                    units,
-                    until,
-                }])
+            Step::Deposit { units, secs } => self.deposit_is(who, units, secs),
+            Step::Look { which, units } => {
+                let channel = self.clients[who].past.keys().nth(which).copied();
+                channel.map_or_else(Vec::new, |channel| {
+                    self.escrow_holds(who, channel, units, DAY_SECS)
+                })
+            }
+            Step::Withdraw { claimed } => {
+                let units = if claimed { self.claimable(who) } else { 0 };
+                self.deposit_is(who, units, DAY_SECS)
             }
             Step::Leave => {
                 let (id, effects) = self.world.command_on(address, Command::Unregister, None);
                 if world::answer_to(&effects, id) == Answer::Unregistered {
-                    self.leave_channel(who);
+                    let (charged, _) = self.account(who);
+                    self.leave_channel(who, charged);
                     self.clients[who].stream = None;
                     self.clients[who].waiting.clear();
                 }
@@ -446,6 +510,50 @@ impl Play {
                 Vec::new()
             }
         }
+    }
+
+    /// Whole units that are charged on the client's channel, and that its deposit covers now.
+    fn claimable(&self, who: usize) -> u64 {
+        let Some(paper) = self.clients[who].paper else {
+            return 0;
+        };
+        let units = (self.account(who).0 - paper.base).min(self.deposit(&paper.channel));
+        u64::try_from(units / UNIT_PUSD).unwrap()
+    }
+
+    /// The chain was looked at: so much can be claimed on the client's channel in all.
+    fn deposit_is(&mut self, who: usize, units: u64, secs: u64) -> Vec<layer_minus_node::Effect> {
+        let person = &self.clients[who].person;
+        let channel = person.authorization.channel_id(person.address()).unwrap().0;
+        self.escrow_holds(who, channel, units, secs)
+    }
+
+    fn escrow_holds(
+        &mut self,
+        who: usize,
+        channel: [u8; 32],
+        units: u64,
+        secs: u64,
+    ) -> Vec<layer_minus_node::Effect> {
+        let until = self.world.now + secs;
+        self.deposits.insert(channel, (units, until));
+        // Of a channel that was left, what the escrow does not hold was taken from the grant.
+        let client = &mut self.clients[who];
+        let in_use = client.paper.map(|paper| paper.channel);
+        if let Some(past) = client
+            .past
+            .get_mut(&channel)
+            .filter(|_| in_use != Some(channel))
+        {
+            past.unsecured = past.charged.saturating_sub(u128::from(units) * UNIT_PUSD);
+        }
+        let most = self.deposits_max.entry(channel).or_default();
+        *most = units.max(*most);
+        self.world.run(vec![Event::Backing {
+            channel,
+            units,
+            until,
+        }])
     }
 
     fn register(&mut self, who: usize) -> Vec<layer_minus_node::Effect> {

@@ -345,3 +345,70 @@ fn a_node_has_one_live_lane_and_the_sweep_keeps_up() {
         layer_minus_node::Store::scan(world.node.store(), Table::Seen, &[], &[0xff; 33], 2_000);
     assert_eq!(seen.unwrap(), []);
 }
+
+fn confirmed(world: &mut World, bobo: &world::Person, challenge: [u8; 32]) {
+    let listen = None;
+    let command = Command::Confirm { challenge, listen };
+    let answer = world.command(bobo.address(), command);
+    assert!(matches!(answer, Answer::Registered(_)), "{answer:?}");
+}
+
+/// Its push and its storage had been released with the first registration, and were never charged.
+#[test]
+fn the_same_mail_in_the_second_of_a_new_registration_is_charged_again() {
+    // Registered long before, and in the same second.
+    for secs in [100, 0] {
+        let mut world = world();
+        let bobo = world.client();
+        world.now += secs;
+        let command = world.registration(&bobo, None);
+        let challenge = world.challenge(&bobo, command);
+        let first = world.mail(&bobo, b"one");
+        let again = world.mail(&bobo, b"one");
+        assert_eq!(again, first, "the same mail again is the same mail");
+        world.command(bobo.address(), Command::Unregister);
+        confirmed(&mut world, &bobo, challenge);
+        let before = world.standing(&bobo);
+        assert_eq!(before.reserved_pusd, 0);
+
+        assert_ne!(world.mail(&bobo, b"one"), first, "{secs}");
+        let after = world.standing(&bobo);
+        let way_in = after.charged_pusd - before.charged_pusd - PASS_SMALL;
+        assert_eq!((way_in, after.waiting_packets), (PASS_LARGE, 1), "{secs}");
+        assert!(after.reserved_pusd > PASS_LARGE, "push and storage");
+        let mut stream = world.listen(&bobo, 1, Mode::Each);
+        let before = charged(&world);
+        world.hand(&mut stream, 1);
+        assert_eq!(charged(&world) - before, PASS_LARGE);
+    }
+}
+
+/// Nothing was paid for them, and each gave its lane's allowance back.
+#[test]
+fn an_acknowledgement_that_is_no_news_counts_as_what_strangers_send() {
+    let mut world = world();
+    let bobo = world.client();
+    let lane = Some(world.open_lane());
+    let mut stream = world.listen_on(&bobo, 1, Mode::Each, lane);
+    let shared = world.listen_on(&bobo, 2, Mode::Share, lane);
+    let (_, effects) = world.mail_effects(&bobo, b"one", LARGE);
+    stream.take(&effects);
+    world.hand(&mut stream, 1);
+    world.run(vec![Event::Handed {
+        connection: shared.id,
+        seq: 1,
+    }]);
+    let commands = [
+        (world.ack(1, None, &[]), 0),
+        (world.ack(1, Some(1), &[]), 1),
+        (world.ack(1, Some(1), &[]), 0),
+        (world.ack(2, None, &[1]), 1),
+        (world.ack(2, None, &[1]), 0),
+    ];
+    for (number, (command, news)) in commands.into_iter().enumerate() {
+        let (id, effects) = world.command_on(bobo.address(), command, lane);
+        assert_eq!(world::answer_to(&effects, id), Answer::Acknowledged);
+        let paid = |effect: &&Effect| matches!(effect, Effect::Paid { .. });
+        assert_eq!(effects.iter().filter(paid).count(), news, "{number}");
+    }
+}
