@@ -271,7 +271,7 @@ fn a_raised_limit_stays_on_its_channel_and_a_strange_wallet_is_refused() {
         before.channel_id(client).unwrap()
     );
     assert_eq!(raised.limit_units, 5_000_000);
-    raised.verify(client, record.body.cash, NOW).unwrap();
+    raised.verify(client, (&record).into(), NOW).unwrap();
     let late = sign(&bobo.identity, &mut world, NOW + 165 * 86_400, 0);
     assert_ne!(
         late.channel_id(client).unwrap(),
