@@ -7,6 +7,7 @@ use layer_minus_wallet::Address;
 
 use crate::{
     event::Request,
+    mail::mailbox_refusal,
     money::{self, PassPrice, code},
     node::{CLIENTS_KEY, Parts},
     paper::is_over,
@@ -16,7 +17,7 @@ use crate::{
     tx::Stop,
 };
 
-/// Most packets that leave with a client that unregisters.
+/// Most packets that one transaction takes out for a client that unregisters; the rest with its next try.
 const UNREGISTER_PACKETS_MAX: usize = 50_000;
 
 /// The pass of a command.
@@ -241,7 +242,8 @@ impl<S: Store> Parts<'_, S> {
         Ok(())
     }
 
-    /// The client leaves: what waits is dropped, what it used is charged, the rest is released.
+    /// The client leaves: what waits is dropped, what it used is charged, the rest is released. With more
+    /// waiting than one transaction should take out it is told to try again, and goes on then.
     pub(crate) fn unregister(&mut self, request: &Request, wallet: Address) -> Result<(), Stop> {
         let client = self.registered(&wallet)?;
         // Leaving is free when nothing can be charged any more.
@@ -250,8 +252,22 @@ impl<S: Store> Parts<'_, S> {
             self.end_stream(id)?;
         }
         let mut row = self.tx.mailbox(&wallet)?;
-        for (seq, packet) in self.tx.packets_after(&wallet, 0, UNREGISTER_PACKETS_MAX)? {
+        let packets = self.tx.packets_after(&wallet, 0, UNREGISTER_PACKETS_MAX)?;
+        let may_be_more = packets.len() == UNREGISTER_PACKETS_MAX;
+        for (seq, packet) in packets {
             self.take_out(&wallet, &mut row, seq, &packet, false)?;
+            if may_be_more {
+                // It may stay after all, and is told then what was dropped.
+                let size = u64::from(packet.size_bytes);
+                row.mailbox
+                    .drop_packet(seq, size)
+                    .map_err(mailbox_refusal)?;
+            }
+        }
+        if may_be_more {
+            self.advance_first(&wallet, &mut row)?;
+            self.tx.put_mailbox(&wallet, &row)?;
+            return Err(Reason::Unavailable.into());
         }
         // After what waited was charged: that was on this channel too.
         self.leave_channel(&client)?;
