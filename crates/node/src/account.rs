@@ -23,6 +23,8 @@ const UNREGISTER_PACKETS_MAX: usize = 50_000;
 /// The pass of a command.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pass {
+    /// What it is for: a registration has two, which may have the same mark.
+    pub(crate) what: &'static str,
     pub(crate) lane: Option<Address>,
     pub(crate) size_bytes: u32,
     pub(crate) mark: [u8; 32],
@@ -31,6 +33,7 @@ pub(crate) struct Pass {
 impl Pass {
     pub(crate) fn of(request: &Request) -> Self {
         Self {
+            what: "command",
             lane: request.lane,
             size_bytes: request.size_bytes,
             mark: request.marks.last().map_or([0; 32], |mark| mark.digest),
@@ -97,7 +100,7 @@ impl<S: Store> Parts<'_, S> {
         let price = PassPrice::new(&self.config.prices, size, charged)?;
         // The mark is the sender's choice and is forgotten with its frame; the time is the node's.
         let now = self.tx.now.to_be_bytes();
-        let content: [&[u8]; 3] = [wallet.as_slice(), &pass.mark, &now];
+        let content: [&[u8]; 4] = [wallet.as_slice(), pass.what.as_bytes(), &pass.mark, &now];
         if !charged.is_zero() {
             let op = Op::Transfer {
                 id: self.ids.transfer("command", &content),
