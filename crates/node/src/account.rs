@@ -7,6 +7,7 @@ use layer_minus_wallet::Address;
 
 use crate::{
     event::Request,
+    mail::mailbox_refusal,
     money::{self, PassPrice, code},
     node::{CLIENTS_KEY, Parts},
     paper::is_over,
@@ -16,12 +17,14 @@ use crate::{
     tx::Stop,
 };
 
-/// Most packets that leave with a client that unregisters.
+/// Most packets that one transaction takes out for a client that unregisters; the rest with its next try.
 const UNREGISTER_PACKETS_MAX: usize = 50_000;
 
 /// The pass of a command.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pass {
+    /// What it is for: a registration has two, which may have the same mark.
+    pub(crate) what: &'static str,
     pub(crate) lane: Option<Address>,
     pub(crate) size_bytes: u32,
     pub(crate) mark: [u8; 32],
@@ -30,6 +33,7 @@ pub(crate) struct Pass {
 impl Pass {
     pub(crate) fn of(request: &Request) -> Self {
         Self {
+            what: "command",
             lane: request.lane,
             size_bytes: request.size_bytes,
             mark: request.marks.last().map_or([0; 32], |mark| mark.digest),
@@ -96,7 +100,7 @@ impl<S: Store> Parts<'_, S> {
         let price = PassPrice::new(&self.config.prices, size, charged)?;
         // The mark is the sender's choice and is forgotten with its frame; the time is the node's.
         let now = self.tx.now.to_be_bytes();
-        let content: [&[u8]; 3] = [wallet.as_slice(), &pass.mark, &now];
+        let content: [&[u8]; 4] = [wallet.as_slice(), pass.what.as_bytes(), &pass.mark, &now];
         if !charged.is_zero() {
             let op = Op::Transfer {
                 id: self.ids.transfer("command", &content),
@@ -241,7 +245,8 @@ impl<S: Store> Parts<'_, S> {
         Ok(())
     }
 
-    /// The client leaves: what waits is dropped, what it used is charged, the rest is released.
+    /// The client leaves: what waits is dropped, what it used is charged, the rest is released. With more
+    /// waiting than one transaction should take out it is told to try again, and goes on then.
     pub(crate) fn unregister(&mut self, request: &Request, wallet: Address) -> Result<(), Stop> {
         let client = self.registered(&wallet)?;
         // Leaving is free when nothing can be charged any more.
@@ -250,8 +255,22 @@ impl<S: Store> Parts<'_, S> {
             self.end_stream(id)?;
         }
         let mut row = self.tx.mailbox(&wallet)?;
-        for (seq, packet) in self.tx.packets_after(&wallet, 0, UNREGISTER_PACKETS_MAX)? {
+        let packets = self.tx.packets_after(&wallet, 0, UNREGISTER_PACKETS_MAX)?;
+        let may_be_more = packets.len() == UNREGISTER_PACKETS_MAX;
+        for (seq, packet) in packets {
             self.take_out(&wallet, &mut row, seq, &packet, false)?;
+            if may_be_more {
+                // It may stay after all, and is told then what was dropped.
+                let size = u64::from(packet.size_bytes);
+                row.mailbox
+                    .drop_packet(seq, size)
+                    .map_err(mailbox_refusal)?;
+            }
+        }
+        if may_be_more {
+            self.advance_first(&wallet, &mut row)?;
+            self.tx.put_mailbox(&wallet, &row)?;
+            return Err(Reason::Unavailable.into());
         }
         // After what waited was charged: that was on this channel too.
         self.leave_channel(&client)?;

@@ -269,6 +269,7 @@ impl<S: Store> Parts<'_, S> {
         let mut free = self.tx.tally(&account)?.free;
         let passes = [
             Pass {
+                what: "register",
                 lane: challenge.lane,
                 size_bytes: challenge.size_bytes,
                 mark: challenge.mark,

@@ -75,6 +75,10 @@ impl<S: Store> Parts<'_, S> {
         };
         let packet: Option<PacketRow> = self.tx.get(Table::Packets, key)?;
         let Some(packet) = packet else { return Ok(0) };
+        if packet.kept_until >= self.tx.now {
+            // The entry was another's, who left while that was on its way: numbers begin anew.
+            return Ok(0);
+        }
         if self.live.is_in_flight(&wallet, seq) {
             // It is on its way and will be paid for; a reader that is too slow loses its stream first.
             let again = self.tx.now.saturating_add(self.config.slow_reader_secs);

@@ -412,3 +412,57 @@ fn an_acknowledgement_that_is_no_news_counts_as_what_strangers_send() {
         assert_eq!(effects.iter().filter(paid).count(), news, "{number}");
     }
 }
+
+/// Their charges had one id, so that the second was taken for done.
+#[test]
+fn both_passes_of_a_registration_are_charged_also_with_one_reply_key() {
+    let mut world = world();
+    let bobo = world.person();
+    world.grant(&bobo, world::DOLLAR_PUSD);
+    let lane = Some(world.open_lane());
+    let mut request = world.request(lane, SMALL);
+    let on_lane = |world: &mut World, request: &Request, command: Command| {
+        let (id, request) = (request.id, request.clone());
+        let command = world.verified(bobo.address(), command);
+        let effects = world.run(vec![Event::Command { request, command }]);
+        world::answer_to(&effects, id)
+    };
+    request.marks[0].expires_at = world.now;
+    let command = world.registration(&bobo, None);
+    let Answer::Challenge { sealed } = on_lane(&mut world, &request, command) else {
+        panic!("no challenge")
+    };
+    // Its frame is forgotten by then.
+    world.tick(2);
+    request.marks[0].expires_at = world.now + 1;
+    let challenge = world::open_challenge(&bobo, &sealed);
+    let listen = None;
+    let confirm = Command::Confirm { challenge, listen };
+    let answer = on_lane(&mut world, &request, confirm);
+    assert!(matches!(answer, Answer::Registered(_)), "{answer:?}");
+    assert_eq!(charged(&world), 2 * PASS_SMALL);
+    assert_eq!(credit(&world), PASS_SMALL);
+}
+
+/// Its number had been another packet's, which was on its way when its retention ended.
+#[test]
+fn a_packet_is_not_dropped_for_an_earlier_one_of_its_number() {
+    let mut world = world();
+    let bobo = world.client();
+    let retention_secs = world.config.retention_secs;
+    world.mail(&bobo, b"one");
+    world.now += retention_secs - 10;
+    let stream = world.listen(&bobo, 1, Mode::Each);
+    assert_eq!(stream.pushed.len(), 1);
+    world.tick(20);
+    assert_eq!(world.standing(&bobo).waiting_packets, 1, "on its way");
+    world.command(bobo.address(), Command::Unregister);
+    let command = world.registration(&bobo, None);
+    let challenge = world.challenge(&bobo, command);
+    confirmed(&mut world, &bobo, challenge);
+    world.mail(&bobo, b"two");
+    world.tick(100);
+    assert_eq!(world.standing(&bobo).waiting_packets, 1);
+    world.tick(retention_secs);
+    assert_eq!(world.standing(&bobo).waiting_packets, 0);
+}
