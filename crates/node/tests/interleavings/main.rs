@@ -39,9 +39,10 @@ enum Step {
     Sign {
         units: u64,
     },
-    /// A paper on a new channel.
+    /// A paper on a new channel, with a deposit of its own or without.
     Replace {
         units: u64,
+        paid: bool,
     },
     /// Back to the first channel.
     Return {
@@ -81,9 +82,9 @@ fn step() -> impl Strategy<Value = Step> {
         6 => Just(Step::Hand),
         3 => Just(Step::Ack),
         4 => Just(Step::Close),
-        1 => Just(Step::Status),
+        3 => Just(Step::Status),
         4 => units().prop_map(|units| Step::Sign { units }),
-        2 => units().prop_map(|units| Step::Replace { units }),
+        4 => (units(), any::<bool>()).prop_map(|(units, paid)| Step::Replace { units, paid }),
         1 => units().prop_map(|units| Step::Return { units }),
         1 => Just(Step::Revoke),
         2 => (1_u64..60).prop_map(|units| Step::Grant { units }),
@@ -352,15 +353,25 @@ impl Play {
                 Some(stream) => self.world.close(&stream),
                 None => Vec::new(),
             },
-            Step::Status => self.world.command_on(address, Command::Status, None).1,
+            Step::Status => {
+                let (id, effects) = self.world.command_on(address, Command::Status, None);
+                if let Answer::Status(standing) = world::answer_to(&effects, id) {
+                    assert_eq!(u128::from(standing.limit_pusd), self.ceiling(who));
+                }
+                effects
+            }
             Step::Sign { units } => {
                 let person = &self.clients[who].person;
                 let mut paper = person.authorization.clone();
                 paper.resign(&person.cash, address, units).unwrap();
                 self.authorize(who, &paper)
             }
-            Step::Replace { units } => {
+            Step::Replace { units, paid } => {
                 let paper = sign(&mut self.world, &self.clients[who].person, units);
+                if paid {
+                    let channel = paper.channel_id(address).unwrap().0;
+                    self.escrow_holds(who, channel, units, DAY_SECS);
+                }
                 self.authorize(who, &paper)
             }
             Step::Return { units } => {
