@@ -5,14 +5,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../world/mod.rs"]
 mod world;
+
+mod money;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use layer_minus_delivery::Mode;
 use layer_minus_ledger::Account;
 use layer_minus_message::{Answer, Authorization, Chain, Command, LaneParty};
-use layer_minus_node::{Event, NodeConfig, Store as _, Table, admin, money};
+use layer_minus_node::{Event, NodeConfig, Store as _, Table, admin, money as books};
 use proptest::prelude::*;
 use world::{LARGE, Person, SMALL, Stream, World};
 
@@ -36,9 +39,10 @@ enum Step {
     Sign {
         units: u64,
     },
-    /// A paper on a new channel.
+    /// A paper on a new channel, with a deposit of its own or without.
     Replace {
         units: u64,
+        paid: bool,
     },
     /// Back to the first channel.
     Return {
@@ -78,9 +82,9 @@ fn step() -> impl Strategy<Value = Step> {
         6 => Just(Step::Hand),
         3 => Just(Step::Ack),
         4 => Just(Step::Close),
-        1 => Just(Step::Status),
+        3 => Just(Step::Status),
         4 => units().prop_map(|units| Step::Sign { units }),
-        2 => units().prop_map(|units| Step::Replace { units }),
+        4 => (units(), any::<bool>()).prop_map(|(units, paid)| Step::Replace { units, paid }),
         1 => units().prop_map(|units| Step::Return { units }),
         1 => Just(Step::Revoke),
         2 => (1_u64..60).prop_map(|units| Step::Grant { units }),
@@ -177,43 +181,10 @@ impl Play {
     }
 
     fn account(&self, who: usize) -> (u128, u128) {
-        let id = money::client_account(&self.clients[who].person.address());
+        let id = books::client_account(&self.clients[who].person.address());
         let row = self.world.node.store().get(Table::Accounts, id.as_bytes());
         let account = row.unwrap().map(|row| Account::from_bytes(&row).unwrap());
         account.map_or((0, 0), |account| (account.debits_posted, account.used()))
-    }
-
-    fn deposit(&self, channel: &[u8; 32]) -> u128 {
-        let held = self.deposits.get(channel);
-        let units = held
-            .filter(|held| held.1 >= self.world.now)
-            .map_or(0, |held| held.0);
-        u128::from(units) * UNIT_PUSD
-    }
-
-    /// By the definitions: up to how much the account may be used.
-    fn ceiling(&self, who: usize) -> u128 {
-        match self.clients[who].paper {
-            Some(paper) if !paper.revoked && paper.expires_at >= self.world.now => self.worth(who),
-            _ => 0,
-        }
-    }
-
-    /// What can still be claimed, also on paper that expired or was taken back.
-    fn worth(&self, who: usize) -> u128 {
-        let client = &self.clients[who];
-        let Some(paper) = client.paper else { return 0 };
-        let taken = self.taken(who, &paper.channel);
-        let backed = self.deposit(&paper.channel) + client.granted.saturating_sub(taken);
-        paper.base + paper.limit.min(backed)
-    }
-
-    /// What other channels than this took of the grant.
-    fn taken(&self, who: usize, channel: &[u8; 32]) -> u128 {
-        let client = &self.clients[who];
-        let others = client.past.iter().filter(|(id, _)| *id != channel);
-        let taken: u128 = others.map(|(_, past)| past.unsecured).sum();
-        client.forgotten + taken
     }
 
     /// The channel in use is left: what was charged on it stays its, if that is worth anything.
@@ -318,70 +289,6 @@ impl Play {
         }
     }
 
-    /// No push is begun that cannot be claimed once it is charged. A client has one stream here.
-    fn check_pushes(&self, who: usize, effects: &[layer_minus_node::Effect], charged: u128) {
-        let address = self.clients[who].person.address();
-        for effect in effects {
-            let layer_minus_node::Effect::Push {
-                packet, size_bytes, ..
-            } = effect
-            else {
-                continue;
-            };
-            let letter: [u8; 8] = packet.message.as_ref().try_into().unwrap();
-            if self.letters_to[&u64::from_be_bytes(letter)] != address {
-                continue;
-            }
-            let (price, worth) = (20 * u128::from(*size_bytes), self.worth(who));
-            assert!(
-                charged + price <= worth,
-                "pushed at {charged} + {price} p$ charged, {worth} p$ can be claimed"
-            );
-        }
-    }
-
-    fn check(&self, who: usize, used_before: u128, ceiling_before: u128) {
-        let client = &self.clients[who];
-        let (charged, used) = self.account(who);
-        // Taking a paper back is charged under it; else what counts is what counts now.
-        let ceiling = self.ceiling(who).max(ceiling_before);
-        assert!(
-            used <= used_before || used <= ceiling,
-            "{used} p$ used of {ceiling} p$"
-        );
-        if let Some(paper) = client.paper {
-            assert!(used <= paper.base + paper.limit, "beyond the signature");
-        }
-        let mut backing = client.granted;
-        let mut channels: BTreeSet<_> = client.past.keys().copied().collect();
-        channels.extend(client.paper.map(|paper| paper.channel));
-        for channel in &channels {
-            let most = self.deposits_max.get(channel).copied().unwrap_or(0);
-            backing += u128::from(most) * UNIT_PUSD;
-        }
-        assert!(
-            charged <= backing,
-            "charged {charged} p$ of {backing} p$ in all"
-        );
-        // Nothing is dropped before its retention ends.
-        let key = client.person.address();
-        let row = self
-            .world
-            .node
-            .store()
-            .get(Table::Mailboxes, key.as_slice())
-            .unwrap();
-        if let Some(row) = row {
-            let row: serde_json::Value = serde_json::from_slice(&row).unwrap();
-            let count = row["mailbox"]["count"].as_u64().unwrap();
-            let kept = client
-                .waiting
-                .values()
-                .filter(|until| **until >= self.world.now);
-            assert!(count >= kept.count() as u64, "mail was dropped");
-        }
-    }
-
     #[allow(clippy::too_many_lines)] // one arm for each step
     fn act(&mut self, who: usize, step: Step) -> Vec<layer_minus_node::Effect> {
         let address = self.clients[who].person.address();
@@ -446,15 +353,25 @@ impl Play {
                 Some(stream) => self.world.close(&stream),
                 None => Vec::new(),
             },
-            Step::Status => self.world.command_on(address, Command::Status, None).1,
+            Step::Status => {
+                let (id, effects) = self.world.command_on(address, Command::Status, None);
+                if let Answer::Status(standing) = world::answer_to(&effects, id) {
+                    assert_eq!(u128::from(standing.limit_pusd), self.ceiling(who));
+                }
+                effects
+            }
             Step::Sign { units } => {
                 let person = &self.clients[who].person;
                 let mut paper = person.authorization.clone();
                 paper.resign(&person.cash, address, units).unwrap();
                 self.authorize(who, &paper)
             }
-            Step::Replace { units } => {
+            Step::Replace { units, paid } => {
                 let paper = sign(&mut self.world, &self.clients[who].person, units);
+                if paid {
+                    let channel = paper.channel_id(address).unwrap().0;
+                    self.escrow_holds(who, channel, units, DAY_SECS);
+                }
                 self.authorize(who, &paper)
             }
             Step::Return { units } => {
@@ -510,50 +427,6 @@ impl Play {
                 Vec::new()
             }
         }
-    }
-
-    /// Whole units that are charged on the client's channel, and that its deposit covers now.
-    fn claimable(&self, who: usize) -> u64 {
-        let Some(paper) = self.clients[who].paper else {
-            return 0;
-        };
-        let units = (self.account(who).0 - paper.base).min(self.deposit(&paper.channel));
-        u64::try_from(units / UNIT_PUSD).unwrap()
-    }
-
-    /// The chain was looked at: so much can be claimed on the client's channel in all.
-    fn deposit_is(&mut self, who: usize, units: u64, secs: u64) -> Vec<layer_minus_node::Effect> {
-        let person = &self.clients[who].person;
-        let channel = person.authorization.channel_id(person.address()).unwrap().0;
-        self.escrow_holds(who, channel, units, secs)
-    }
-
-    fn escrow_holds(
-        &mut self,
-        who: usize,
-        channel: [u8; 32],
-        units: u64,
-        secs: u64,
-    ) -> Vec<layer_minus_node::Effect> {
-        let until = self.world.now + secs;
-        self.deposits.insert(channel, (units, until));
-        // Of a channel that was left, what the escrow does not hold was taken from the grant.
-        let client = &mut self.clients[who];
-        let in_use = client.paper.map(|paper| paper.channel);
-        if let Some(past) = client
-            .past
-            .get_mut(&channel)
-            .filter(|_| in_use != Some(channel))
-        {
-            past.unsecured = past.charged.saturating_sub(u128::from(units) * UNIT_PUSD);
-        }
-        let most = self.deposits_max.entry(channel).or_default();
-        *most = units.max(*most);
-        self.world.run(vec![Event::Backing {
-            channel,
-            units,
-            until,
-        }])
     }
 
     fn register(&mut self, who: usize) -> Vec<layer_minus_node::Effect> {
