@@ -28,14 +28,12 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    fn of_client(channel: Channel) -> Self {
-        let paper = &channel.authorization;
-        let (charged, settled) = (channel.charged_pusd.get(), channel.settled_units.into());
+    fn of_client(channel: &Channel) -> Self {
         Self {
             paper: Paper::Client,
             id: channel.id,
-            claim: Claim::of_authorization(paper, channel.client, charged, settled),
-            good_until: (!channel.revoked).then_some(paper.expires_at),
+            claim: channel.claim(),
+            good_until: (!channel.revoked).then_some(channel.authorization.expires_at),
         }
     }
 
@@ -45,14 +43,7 @@ impl Entry {
             Some(Self {
                 paper: whose,
                 id: paper.id,
-                claim: Claim {
-                    channel: paper.channel,
-                    limit_units: paper.units.into(),
-                    signature: paper.signature?,
-                    owed_pusd: u128::from(paper.units) * u128::from(PUSD_PER_TOKEN_UNIT),
-                    settled_units: paper.settled_units.into(),
-                    note: String::new(),
-                },
+                claim: paper.claim()?,
                 good_until: None,
             })
         })
@@ -118,7 +109,7 @@ impl Walk {
                     if page.len() == PAGE_ROWS {
                         self.at = At::Clients(page.last().map(|channel| channel.id));
                     }
-                    page.into_iter().map(Entry::of_client).collect()
+                    page.iter().map(Entry::of_client).collect()
                 })
             }
             At::Lanes => {

@@ -10,6 +10,7 @@ use layer_minus_message::{
     Authorization, Paused, channel::PUSD_PER_TOKEN_UNIT, letter::sha256,
     limits::STATEMENT_CHARGES_MAX, standing::Statement, text,
 };
+use layer_minus_settlement::Claim;
 use layer_minus_wallet::Address;
 use rand::{CryptoRng, RngCore};
 use serde::Serialize;
@@ -180,6 +181,15 @@ pub struct Channel {
     pub revoked: bool,
     /// Whether its client uses it now: the others were left, or taken back.
     pub in_use: bool,
+}
+
+impl Channel {
+    /// What was charged on it, as a claim without a note.
+    #[must_use]
+    pub fn claim(&self) -> Claim {
+        let (charged, settled) = (self.charged_pusd.get(), self.settled_units.into());
+        Claim::of_authorization(&self.authorization, self.client, charged, settled)
+    }
 }
 
 /// Up to `limit` channels with ids after `after`, in order of id.

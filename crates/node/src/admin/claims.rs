@@ -1,10 +1,9 @@
 //! Every paper on which something was earned: clients' authorizations and vouchers on lanes.
 
-use layer_minus_message::channel::PUSD_PER_TOKEN_UNIT;
 use layer_minus_settlement::Claim;
 use layer_minus_wallet::Address;
 
-use super::{SettleError, Side, channels, lane_books, settle_channel, settle_lane};
+use super::{LanePaper, SettleError, Side, channels, lane_books, settle_channel, settle_lane};
 use crate::{
     store::{Store, StoreError},
     walk::PAGE_ROWS,
@@ -46,11 +45,7 @@ pub fn claims<S: Store>(store: &S) -> Result<Vec<(Paper, Claim)>, StoreError> {
         after = page.last().map(|channel| channel.id);
         let full = page.len() == PAGE_ROWS;
         for channel in page {
-            let charged = channel.charged_pusd.get();
-            let settled = channel.settled_units.into();
-            let paper = &channel.authorization;
-            let claim = Claim::of_authorization(paper, channel.client, charged, settled);
-            claims.push((Paper::Client, claim));
+            claims.push((Paper::Client, channel.claim()));
         }
         if claims.len() > CLAIMS_MAX {
             return Err(StoreError::Failed(format!(
@@ -62,20 +57,9 @@ pub fn claims<S: Store>(store: &S) -> Result<Vec<(Paper, Claim)>, StoreError> {
         }
     }
     for book in lane_books(store)? {
-        for paper in book.papers {
-            let Some(signature) = paper.signature else {
-                continue;
-            };
-            let claim = Claim {
-                channel: paper.channel,
-                limit_units: paper.units.into(),
-                signature,
-                owed_pusd: u128::from(paper.units) * u128::from(PUSD_PER_TOKEN_UNIT),
-                settled_units: paper.settled_units.into(),
-                note: String::new(),
-            };
-            claims.push((Paper::Lane(book.node, book.side), claim));
-        }
+        let whose = Paper::Lane(book.node, book.side);
+        let papers = book.papers.into_iter().filter_map(LanePaper::claim);
+        claims.extend(papers.map(|claim| (whose, claim)));
     }
     for (paper, claim) in &mut claims {
         claim.note = paper.note();

@@ -1,6 +1,7 @@
 //! The books of lanes: what is owed to whom and by whom, and marking it as settled.
 
 use layer_minus_message::{Channel, channel::PUSD_PER_TOKEN_UNIT, text};
+use layer_minus_settlement::Claim;
 use layer_minus_wallet::{Address, Signature};
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +77,21 @@ pub struct LanePaper {
     /// Paid or cashed of them.
     #[serde(with = "text::decimal")]
     pub settled_units: u64,
+}
+
+impl LanePaper {
+    /// What is promised on it, as a claim without a note; none while nothing is.
+    #[must_use]
+    pub fn claim(self) -> Option<Claim> {
+        Some(Claim {
+            channel: self.channel,
+            limit_units: self.units.into(),
+            signature: self.signature?,
+            owed_pusd: u128::from(self.units) * u128::from(PUSD_PER_TOKEN_UNIT),
+            settled_units: self.settled_units.into(),
+            note: String::new(),
+        })
+    }
 }
 
 /// The books with every node that forwarded here or was forwarded to.

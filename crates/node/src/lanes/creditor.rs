@@ -69,7 +69,7 @@ impl<S: Store> Parts<'_, S> {
     }
 
     fn receivable(&self, peer: &Address) -> Result<Option<PeerRow>, StoreError> {
-        self.tx.get(Table::Receivables, peer.as_slice())
+        receivable(self.tx.store, peer)
     }
 
     fn take_voucher(
@@ -124,22 +124,22 @@ impl<S: Store> Parts<'_, S> {
 
     /// Tells the runtime whether to forward to a node, if that has changed.
     fn tell_peer(&mut self, peer: Address, row: &PeerRow) -> Result<(), Stop> {
-        let granted = granted(self.tx.store, &peer)?;
-        let promised = Promised::by(self.tx.store, &peer)?;
         let live = self.live.peers.entry(peer).or_default();
-        let credited = live.credited_pusd;
-        let now = judge(
-            &self.config.lanes,
-            credited,
-            promised,
-            granted,
-            row.voucher(),
-        );
+        let (lanes, credited) = (&self.config.lanes, Some(live.credited_pusd));
+        let now = judged(self.tx.store, lanes, &peer, row, credited)?;
         if std::mem::replace(live, now) != now {
             self.tx.effects.push(Effect::Peer(now.state(peer)));
         }
         Ok(())
     }
+}
+
+fn receivable(store: &impl Store, peer: &Address) -> Result<Option<PeerRow>, StoreError> {
+    let key = peer.as_slice();
+    let bytes = store.get(Table::Receivables, key)?;
+    bytes
+        .map(|bytes| rows::from_json(Table::Receivables, key, &bytes))
+        .transpose()
 }
 
 fn granted(store: &impl Store, peer: &Address) -> Result<u64, StoreError> {
@@ -167,25 +167,19 @@ fn judge(
     }
 }
 
-/// A node as the store and its own word make it.
+/// A node as the store and its own word make it; without its word, what it promised was credited.
 fn judged(
     store: &impl Store,
     lanes: &LaneConfig,
     peer: &Address,
-    credited_pusd: u64,
+    row: &PeerRow,
+    credited_pusd: Option<u64>,
 ) -> Result<LivePeer, StoreError> {
-    let row: Option<PeerRow> = match store.get(Table::Receivables, peer.as_slice())? {
-        Some(bytes) => Some(rows::from_json(
-            Table::Receivables,
-            peer.as_slice(),
-            &bytes,
-        )?),
-        None => None,
-    };
     let promised = Promised::by(store, peer)?;
     let granted = granted(store, peer)?;
-    let held = row.and_then(|row| row.voucher());
-    Ok(judge(lanes, credited_pusd, promised, granted, held))
+    let credited =
+        credited_pusd.unwrap_or_else(|| u64::try_from(promised.total).unwrap_or(u64::MAX));
+    Ok(judge(lanes, credited, promised, granted, row.voucher()))
 }
 
 impl<S: Store> Node<S> {
@@ -198,11 +192,7 @@ impl<S: Store> Node<S> {
         for (key, value) in rows {
             let row: PeerRow = rows::from_json(Table::Receivables, &key, &value)?;
             if let Ok(peer) = Address::try_from(key.as_slice()) {
-                let promised = Promised::by(&self.store, &peer)?;
-                let credited = u64::try_from(promised.total).unwrap_or(u64::MAX);
-                let granted = granted(&self.store, &peer)?;
-                let lanes = &self.config.lanes;
-                let live = judge(lanes, credited, promised, granted, row.voucher());
+                let live = judged(&self.store, &self.config.lanes, &peer, &row, None)?;
                 self.live.peers.insert(peer, live);
             }
         }
@@ -211,11 +201,15 @@ impl<S: Store> Node<S> {
 
     /// Judges all of them anew by what is stored. One that cannot be read stays as it was.
     pub(crate) fn judge_peers(&mut self) {
+        let (store, lanes) = (&self.store, &self.config.lanes);
         for (peer, live) in &mut self.live.peers {
-            let Ok(now) = judged(&self.store, &self.config.lanes, peer, live.credited_pusd) else {
-                continue;
-            };
-            *live = now;
+            let now = receivable(store, peer).and_then(|row| {
+                let row = row.unwrap_or_default();
+                judged(store, lanes, peer, &row, Some(live.credited_pusd))
+            });
+            if let Ok(now) = now {
+                *live = now;
+            }
         }
     }
 
